@@ -1,0 +1,1 @@
+"""Citewell: answers from your documents, every sentence proved by a citation."""
