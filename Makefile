@@ -1,0 +1,34 @@
+# make run   the chat in a browser tab, no key needed
+# make test  everything, browser tests included
+.PHONY: run test install index clean
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export UV_LINK_MODE := copy   # hard links make NLTK refuse its own files
+export PYTHONDONTWRITEBYTECODE :=
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+run: install
+	@$(BIN)/chainlit run app.py --host $(HOST) --port $(PORT) $(if $(HEADLESS),--headless)
+
+test: install
+	@$(BIN)/python -m pytest $(ARGS)
+
+install: $(VENV)/installed
+
+# uv comes out of the same lock, hashes and all, and installs the rest without resolving again.
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@awk '/^[a-z]/ { keep = /^uv==/ } keep' requirements.lock > $(VENV)/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+index: install
+	@$(BIN)/rag index
+
+clean:
+	rm -rf $(VENV) .store

@@ -1,0 +1,211 @@
+"""A folder of .txt and .md files as sources and passages; what cannot be used is named, the rest is served."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.clean import Block, keep
+from rag.errors import CorpusError
+from rag.language import detect, fold
+from rag.split import connective, pack, sentences
+from rag.types import Language, Passage, Sentence, Source, Span
+
+if TYPE_CHECKING:
+    import tiktoken
+
+SUFFIXES = (".txt", ".md")
+MAX_BYTES = 16 * 1024 * 1024
+_LONGEST_SENTENCE = 2_000  # characters; a longer run is no sentence anyone can read as a quote
+_TITLE = 110
+# Headings that say nothing about what a page is about, folded.
+_GENERIC = frozenset(
+    "abstract summary introduction overview contents key points background conclusion description resume sommaire "
+    "points cles conclusions ozet giris genel bakis 摘要 概述 简介 引言 前言 目录 要点".split()
+) | {"key points", "points cles", "genel bakis"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that is left out, or used with a reservation."""
+
+    name: str
+    message: str
+    served: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    sources: tuple[Source, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def load_corpus(folder: Path) -> Corpus:
+    """Every usable file below `folder`, sorted by name. Raises CorpusError when there is none."""
+    if not folder.is_dir():
+        raise CorpusError(f"{folder} is not a folder", hint="name a folder of .txt or .md files with --corpus")
+    sources, problems, seen = [], [], dict[str, str]()
+    for path in sorted(_files(folder)):
+        name = path.relative_to(folder).as_posix()
+        source, problem = _load(path, name, folder)
+        if source and source.sha256 in seen:
+            source, problem = None, Problem(name, f"has the same content as {seen[source.sha256]}; left out")
+        if source:
+            seen[source.sha256] = name
+            sources.append(source)
+        problems += [problem] if problem else []
+    if not sources:
+        found = "; ".join(f"{p.name} {p.message}" for p in problems[:3]) or "it holds none"
+        raise CorpusError(f"no document in {folder} can be used: {found}", hint="put UTF-8 .txt or .md files there")
+    return Corpus(tuple(sources), tuple(problems))
+
+
+def corpus_digest(folder: Path) -> str:
+    """SHA-256 over names and contents: two folders with one digest hold the same documents."""
+    digest = hashlib.sha256()
+    for path in sorted(_files(folder)):
+        if _inside(path, folder) and path.is_file():
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "translations"]
+        yield from (Path(root, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith("."))
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _load(path: Path, name: str, folder: Path) -> tuple[Source | None, Problem | None]:
+    if not _inside(path, folder):
+        return None, Problem(name, "is a link that points outside the folder; left out")
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= MAX_BYTES else b""
+        text = data.decode("utf-8")
+    except OSError as error:
+        return None, Problem(name, f"cannot be read: {error.strerror}; left out")
+    except UnicodeDecodeError as error:
+        return None, Problem(name, f"is not UTF-8 (byte {error.start}); save it as UTF-8; left out")
+    if size > MAX_BYTES:
+        return None, Problem(name, f"has {size:,} bytes, more than {MAX_BYTES:,}; split it; left out")
+    if "\0" in text:
+        return None, Problem(name, "holds NUL bytes, so it is no text; left out")
+    if not text.strip("\ufeff \t\r\n"):
+        return None, Problem(name, "is empty; left out")
+    return _source(name, text, hashlib.sha256(data).hexdigest())
+
+
+def _source(name: str, text: str, sha256: str) -> tuple[Source | None, Problem | None]:
+    blocks = keep(text)
+    prose = [block for block in blocks if block.kind != "heading"]
+    if not prose:
+        return None, Problem(name, "holds no sentence, only headings, menus or numbers; left out")
+    language = detect(" ".join(text[b.start : b.end] for b in prose[:40])[:4000])
+    source = Source(name, text, sha256, language, "")
+    return replace(source, title=_title(source, blocks)), None
+
+
+def _title(source: Source, blocks: tuple[Block, ...]) -> str:
+    """The first heading if it opens the page and says something, else the beginning of the first sentence."""
+    for block in blocks:
+        text = " ".join(source.text[block.start : block.end].split()).strip("[]# *")
+        if block.kind == "heading" and fold(text).strip(" :.") in _GENERIC:
+            continue
+        return text if len(text) <= _TITLE else text[:_TITLE].rsplit(" ", 1)[0].rstrip(" ,;:(") + "…"
+    return source.name
+
+
+def passages_of(source: Source) -> tuple[Passage, ...]:
+    """The passages of a source in reading order: consecutive kept sentences of one section each."""
+    units = list(_units(source))
+    sections = (list(section) for _, section in groupby(units, key=lambda unit: unit[0]))
+    return tuple(p for section in sections for p in _passages(source, [sentence for _, sentence in section]))
+
+
+def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
+    """Every heading and sentence with the number of its section."""
+    section, heading, last_kind = 0, "", "heading"
+    previous: Sentence | None = None
+    list_lead: Sentence | None = None
+    for block in keep(source.text):
+        if block.kind == "heading":
+            section += last_kind != "heading"
+            heading = " ".join(source.text[block.start : block.end].split())
+            previous = list_lead = None
+            yield section, Sentence(source.name, block.start, block.end, source.text[block.start : block.end], "heading")
+        else:
+            if block.kind == "prose":
+                list_lead = None
+            for sentence in _cut(source, block, heading, previous, list_lead):
+                yield section, sentence
+                previous = sentence
+            if block.kind == "prose" and previous and previous.text.rstrip().endswith((":", "：")):
+                list_lead = previous
+        last_kind = block.kind
+
+
+def _cut(
+    source: Source, block: Block, heading: str, previous: Sentence | None, list_lead: Sentence | None
+) -> Iterator[Sentence]:
+    """The sentences of one line, each with the one it hangs on."""
+    language = _language(source, block)
+    first: Sentence | None = None
+    for span in _bounded(source.text, block, language):
+        text = span.cut(source.text)
+        lead = previous if connective(text, language) else None
+        if block.kind == "item":
+            lead = first or list_lead
+        sentence = Sentence(source.name, span.start, span.end, text, block.kind, heading, lead and lead.start)
+        yield sentence
+        previous, first = sentence, first or sentence
+
+
+def _bounded(text: str, block: Block, language: Language) -> Iterator[Span]:
+    for span in sentences(text, Span(block.start, block.end), language):
+        for start in range(span.start, span.end, _LONGEST_SENTENCE):
+            yield Span(start, min(start + _LONGEST_SENTENCE, span.end))
+
+
+def _language(source: Source, block: Block) -> Language:
+    return detect(source.text[block.start : min(block.end, block.start + 500)], default=source.language)
+
+
+def _passages(source: Source, units: list[Sentence]) -> Iterator[Passage]:
+    for group in pack([_tokens(unit.text) for unit in units]):
+        members = units[group.start : group.end]
+        body = [unit for unit in members if unit.kind != "heading"]
+        if not body:
+            continue
+        start, end = members[0].start, members[-1].end
+        text = source.text[start:end]
+        language = detect(" ".join(unit.text for unit in body)[:1000], default=source.language)
+        yield Passage(source.name, start, end, text, source.title, body[0].heading, language, tuple(members))
+
+
+@cache
+def _encoding() -> tiktoken.Encoding:
+    """The vocabulary that ships with llama-index-core: tiktoken itself would download it."""
+    import importlib.util
+
+    found = importlib.util.find_spec("llama_index.core")
+    assert found and found.submodule_search_locations
+    os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(Path(found.submodule_search_locations[0], "_static", "tiktoken_cache")))
+    import tiktoken
+
+    return tiktoken.get_encoding("cl100k_base")
+
+
+def _tokens(text: str) -> int:
+    return len(_encoding().encode_ordinary(text))

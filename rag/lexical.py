@@ -1,0 +1,99 @@
+"""Words as search keys, in four languages, and BM25 over them.
+
+Chroma refuses sparse vectors in local mode and LlamaIndex's BM25Retriever forgets its stemmer on reload, so
+bm25s is used directly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rag.language import fold
+from rag.types import Language
+
+if TYPE_CHECKING:
+    from rag.terms import Terms
+
+_DATA = Path(__file__).parent / "data"
+_WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+|[^\W_]+(?:[-'’.][^\W_]+)*")
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_STEMMERS = {"en": "english", "fr": "french", "tr": "turkish", "zh": "english"}
+
+
+@cache
+def stopwords(language: Language) -> frozenset[str]:
+    """Function words, folded."""
+    return frozenset(fold((_DATA / language / "stopwords.txt").read_text(encoding="utf-8")).split())
+
+
+@cache
+def _stemmer(language: Language) -> Any:
+    import Stemmer
+
+    return Stemmer.Stemmer(_STEMMERS[language])
+
+
+def tokens(text: str, language: Language, terms: Terms | None = None) -> list[str]:
+    """Search keys of `text`: stems of its words, pairs of Chinese characters, and with `terms` its concepts.
+
+    Concepts (`#esophageal_cancer`) are the same in every language, so that a question in one language finds
+    a text in another.
+    """
+    keys = [key for match in _WORD.finditer(fold(text)) for key in _keys(match.group(), language)]
+    if terms is not None:
+        keys += [f"#{match.concept}" for match in terms.find(text, language)]
+    return keys
+
+
+def _keys(word: str, language: Language) -> list[str]:
+    if _HAN.match(word):
+        return [word[i : i + 2] for i in range(len(word) - 1)] or [word]
+    pieces = [piece for piece in re.split(r"[-'’.]", word) if piece and piece not in stopwords(language)]
+    stems = [_stemmer(language).stemWord(piece) for piece in pieces]
+    return stems if len(pieces) < 2 else [*stems, word]  # "pet-ct" is a key of its own beside its parts
+
+
+class Bm25:
+    """BM25 (Robertson and Zaragoza 2009; Lucene's variant, k1 1.5, b 0.75) over passages given as keys."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    @classmethod
+    def build(cls, documents: Sequence[Sequence[str]]) -> Bm25:
+        import bm25s
+
+        model = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+        # bm25s cannot hold an empty vocabulary; a key that no question has changes no score.
+        model.index([list(keys) or ["\0"] for keys in documents], show_progress=False)
+        return cls(model)
+
+    def save(self, folder: Path) -> None:
+        self._model.save(str(folder))
+
+    @classmethod
+    def load(cls, folder: Path) -> Bm25:
+        import bm25s
+
+        return cls(bm25s.BM25.load(str(folder)))
+
+    def scores(self, keys: Sequence[str]) -> np.ndarray:
+        """One score per passage [n], float32, 0 where no key stands."""
+        known = [key for key in keys if key in self._model.vocab_dict]
+        if not known:
+            return np.zeros(self._model.scores["num_docs"], dtype=np.float32)
+        return np.asarray(self._model.get_scores(known), dtype=np.float32)
+
+    def idf(self, key: str) -> float:
+        """How specific a key is in this corpus: ln(1 + (n - df + 0.5) / (df + 0.5)); largest where it never stands."""
+        n = int(self._model.scores["num_docs"])
+        number = self._model.vocab_dict.get(key)
+        pointers = self._model.scores["indptr"]
+        df = 0 if number is None else int(pointers[number + 1] - pointers[number])
+        return float(np.log1p((n - df + 0.5) / (df + 0.5)))
