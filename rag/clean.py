@@ -23,6 +23,7 @@ _MARKER = re.compile(r"(?:[-*•·▪◦‣–—]|\(?\d{1,3}[.)、．](?!\d)|\(
 _TERMINAL = re.compile(r"[.!?。！？…;；:：][\"'”’»」』)）\]]*$")
 _SENTENCE_END = re.compile(r"[.!?。！？][\"'”’»」』)）\]]*$")
 _LETTER = re.compile(r"[^\W\d_]")
+_SPACE = " \t\xa0\u3000\ufeff\u200b\u200e\u200f"
 _LONG = 150  # a line of so many folded characters without a full stop is prose all the same
 _FOLDED = 400  # furniture shows in the first so many characters of a line
 _MENU = 4  # so many short lines in a row, none of them a list item, are a menu
@@ -45,6 +46,7 @@ class _Line:
     folded: str
     kind: Kind
     sentence: bool  # it ends as a sentence or an item of a list does
+    numbered: bool
 
 
 @cache
@@ -62,8 +64,8 @@ def keep(text: str) -> tuple[Block, ...]:
 def _lines(text: str) -> Iterator[_Line]:
     for match in _LINE.finditer(text):
         raw = match.group()
-        start = match.start() + len(raw) - len(raw.lstrip())
-        end = match.start() + len(raw.rstrip())
+        start = match.start() + len(raw) - len(raw.lstrip(_SPACE))
+        end = match.start() + len(raw.rstrip(_SPACE))
         marker = _MARKER.match(text, start, end)
         if marker and marker.end() < end:
             start = marker.end()
@@ -71,7 +73,8 @@ def _lines(text: str) -> Iterator[_Line]:
         if line:
             ends = bool(_TERMINAL.search(line))
             kind: Kind = "item" if marker else "prose"
-            yield _Line(start, end, " ".join(fold(line[:_FOLDED]).split()), kind, ends or len(line) > _LONG)
+            numbered = bool(marker and re.search(r"[0-9]", marker.group()))
+            yield _Line(start, end, " ".join(fold(line[:_FOLDED]).split()), kind, ends or len(line) > _LONG, numbered)
 
 
 def _article(lines: list[_Line]) -> list[_Line]:
@@ -101,10 +104,18 @@ def _is_keyword_string(line: _Line) -> bool:
 def _headings(lines: list[_Line]) -> Iterator[_Line]:
     """Short lines that no full stop ends: headings where text follows, menus where it does not."""
     for number, line in enumerate(lines):
-        if line.kind == "item" or (line.sentence and not _is_title(lines, number)):
+        if line.sentence and not _is_title(lines, number):
+            yield line
+        elif line.kind == "item" and not _is_numbered_heading(lines, number):
             yield line
         elif any(later.sentence or later.kind == "item" for later in lines[number + 1 : number + _MENU]):
             yield replace(line, kind="heading")
+
+
+def _is_numbered_heading(lines: list[_Line], number: int) -> bool:
+    """ "01. Goals of treatment" above a paragraph, where a list would go on with an item."""
+    following = lines[number + 1] if number + 1 < len(lines) else None
+    return lines[number].numbered and following is not None and following.kind == "prose" and following.sentence
 
 
 def _is_title(lines: list[_Line], number: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,6 +25,7 @@ SUFFIXES = (".txt", ".md")
 MAX_BYTES = 16 * 1024 * 1024
 _LONGEST_SENTENCE = 2_000  # characters; a longer run is no sentence anyone can read as a quote
 _TITLE = 110
+_ASIDE = re.compile(r"[(（\[][^()（）\[\]]{1,14}[)）\]]")  # "(Li Jing)", "[3]": a byline or a reference, no sentence
 # Headings that say nothing about what a page is about, folded.
 _GENERIC = frozenset(
     "abstract summary introduction overview contents key points background conclusion description resume sommaire "
@@ -135,8 +137,8 @@ def passages_of(source: Source) -> tuple[Passage, ...]:
 
 
 def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
-    """Every heading and sentence with the number of its section."""
-    section, heading, last_kind = 0, "", "heading"
+    """Every heading and sentence with the number of its section; a new language begins a new section."""
+    section, heading, last_kind, language = 0, "", "heading", None
     previous: Sentence | None = None
     list_lead: Sentence | None = None
     for block in keep(source.text):
@@ -146,9 +148,13 @@ def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
             previous = list_lead = None
             yield section, Sentence(source.name, block.start, block.end, source.text[block.start : block.end], "heading")
         else:
+            spoken = _language(source, block)
+            if language not in (None, spoken):
+                section, previous, list_lead = section + 1, None, None
+            language = spoken
             if block.kind == "prose":
                 list_lead = None
-            for sentence in _cut(source, block, heading, previous, list_lead):
+            for sentence in _cut(source, block, heading, spoken, previous, list_lead):
                 yield section, sentence
                 previous = sentence
             if block.kind == "prose" and previous and previous.text.rstrip().endswith((":", "：")):
@@ -157,13 +163,14 @@ def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
 
 
 def _cut(
-    source: Source, block: Block, heading: str, previous: Sentence | None, list_lead: Sentence | None
+    source: Source, block: Block, heading: str, language: Language, previous: Sentence | None, list_lead: Sentence | None
 ) -> Iterator[Sentence]:
     """The sentences of one line, each with the one it hangs on."""
-    language = _language(source, block)
     first: Sentence | None = None
     for span in _bounded(source.text, block, language):
         text = span.cut(source.text)
+        if _ASIDE.fullmatch(text):
+            continue
         lead = previous if connective(text, language) else None
         if block.kind == "item":
             lead = first or list_lead
@@ -183,7 +190,7 @@ def _language(source: Source, block: Block) -> Language:
 
 
 def _passages(source: Source, units: list[Sentence]) -> Iterator[Passage]:
-    for group in pack([_tokens(unit.text) for unit in units]):
+    for group in pack([_tokens(unit.text) for unit in units], [unit.lead is not None for unit in units]):
         members = units[group.start : group.end]
         body = [unit for unit in members if unit.kind != "heading"]
         if not body:
@@ -204,7 +211,7 @@ def _encoding() -> tiktoken.Encoding:
     os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(Path(found.submodule_search_locations[0], "_static", "tiktoken_cache")))
     import tiktoken
 
-    return tiktoken.get_encoding("cl100k_base")
+    return tiktoken.get_encoding("o200k_base")
 
 
 def _tokens(text: str) -> int:

@@ -34,7 +34,7 @@ def _abbreviations(language: Language) -> frozenset[str]:
 def _openings() -> Mapping[tuple[str, Language], re.Pattern[str]]:
     data = yaml.safe_load((_DATA / "connectives.yaml").read_text(encoding="utf-8"))
     return {
-        (kind, language): re.compile(rf"(?:{'|'.join(map(re.escape, words))}){'' if language == 'zh' else r'\b'}")
+        (kind, language): re.compile("(?:" + "|".join(words) + (")" if language == "zh" else r")\b"))
         for kind, by_language in data.items()
         for language, words in by_language.items()
     }
@@ -43,6 +43,8 @@ def _openings() -> Mapping[tuple[str, Language], re.Pattern[str]]:
 def connective(text: str, language: Language) -> str | None:
     """`contrast` or `refers` when the sentence cannot be read without the one before it, else None."""
     opening = fold(text[:60]).lstrip("\"'“”«»「『( ")
+    if _openings()["alone", language].match(opening):
+        return None
     return next((k for k in ("contrast", "refers") if _openings()[k, language].match(opening)), None)
 
 
@@ -117,9 +119,12 @@ def _dotted(last: str, language: Language) -> Iterator[str]:
     return (a for a in _abbreviations(language) if a.split()[-1] == last)
 
 
-def pack(sizes: Sequence[int], target: int = 160, low: int = 120, high: int = 200) -> list[Span]:
+def pack(
+    sizes: Sequence[int], hangs: Sequence[bool] = (), target: int = 160, low: int = 120, high: int = 200
+) -> list[Span]:
     """Groups of consecutive sentences of about `target` tokens: none over `high` unless one sentence is, and
-    none under `low` unless the whole is, where sentence borders allow. `Span`s index `sizes`.
+    none under `low` unless the whole is, where sentence borders allow. A cut before a sentence that `hangs` on
+    the one before is put off while another will do. `Span`s index `sizes`.
 
     Least squares over all cuts (as in optimal line breaking, Knuth and Plass 1981) instead of filling up
     greedily, which leaves a stub at the end of every section.
@@ -132,6 +137,7 @@ def pack(sizes: Sequence[int], target: int = 160, low: int = 120, high: int = 20
             if total > high and start < end - 1:
                 break
             penalty = (total - target) ** 2 + (10 * (low - total) ** 2 if total < low else 0)
+            penalty += target**2 if start and hangs and hangs[start] else 0
             options.append((best[start][0] + penalty, start))
         best.append(min(options))
     cuts, end = [], len(sizes)
