@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rag.fold import HAN, align, fold, is_traditional, repair, to_simplified, to_traditional
 from rag.types import LANGUAGES, Language
+from rag.vocabulary import read_rows
 
 if TYPE_CHECKING:
     from lingua import LanguageDetector
@@ -221,11 +222,11 @@ def _tables() -> _Tables:
 
 
 def _vocabulary() -> Iterable[tuple[Language, str]]:
-    for path in sorted((DATA / "terms").glob("*.tsv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-                for language in ("en", "fr", "tr"):
-                    yield from ((language, word) for word in WORD.findall(fold(row[language] or "")) if len(word) > 1)
+    for row in read_rows():
+        for language, names in row.names.items():
+            # Han needs no vocabulary; the Latin words in Chinese names are names everywhere.
+            if language != "zh":
+                yield from ((language, word) for name in names for word in WORD.findall(fold(name)) if len(word) > 1)
 
 
 def _weigh(owners: Mapping[str, set[str]]) -> dict[str, tuple[tuple[str, float], ...]]:

@@ -1,0 +1,98 @@
+"""Endings of folded words: enough to see that two forms are one word, not a stemmer.
+
+English and French words are cut to a stem on both sides. Turkish chains its endings, so a word of the text is
+taken apart into the words it may be a form of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from rag.types import Language
+
+_ENGLISH = (("sses", "ss"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("ies", "y"))
+_ENGLISH_KEPT = ("ss", "us", "is", "os")
+_FRENCH_ADJECTIVES = (("euse", "eux"), ("ive", "if"), ("elle", "el"), ("enne", "en"), ("iere", "ier"), ("ee", "e"))
+
+#: Folded Turkish nouns that lose a vowel before an ending that begins with one: göğüs, göğsü.
+_DROPPED = {
+    "gogs": "gogus", "karn": "karin", "beyn": "beyin", "boyn": "boyun", "burn": "burun", "agz": "agiz",
+    "aln": "alin", "omz": "omuz", "bagr": "bagir", "ogl": "ogul", "nabz": "nabiz", "hacm": "hacim", "izn": "izin",
+    "sekl": "sekil", "vakt": "vakit", "zihn": "zihin", "fikr": "fikir", "emr": "emir", "omr": "omur", "resm": "resim",
+}  # fmt: skip
+_SOFTENED = {"g": "k", "d": "t", "b": "p"}
+_POSSESSIVE = r"(?:s?[iu]|[iu]?m(?:[iu]z)?|[iu]?n(?:[iu]z)?|l[ae]r[iu])"
+_CASE = r"(?:[yn]?[iu]|[yn]?[ae]|n?[dt][ae]n?|n?[iu]n|y?l[ae]|n?c[ae])"
+_COPULA = r"(?:[dt][iu]r(?:l[ae]r)?|y?[dt][iu]|y?m[iu]s|y?s[ae]|y[iu]m)"
+_ENDING = re.compile(
+    rf"(?:l[iu][kg]?|s[iu]z|c[iu]|s[ae]l)?(?:l[ae]r)?{_POSSESSIVE}?{_CASE}?(?:ki(?:l[ae]r)?{_CASE}?)?{_COPULA}?"
+)
+_COMPOUND = re.compile(r"(?<=[aeiou])s[iu]$|(?<=[^aeiou])[iu]$")
+_SHORTEST = 3
+_LONGEST_ENDING = 14
+
+
+def english_stem(word: str) -> str:
+    """`word` without a plural ending."""
+    if len(word) <= 3 or not word.endswith("s") or word.endswith(_ENGLISH_KEPT):
+        return word
+    for ending, instead in _ENGLISH:
+        if word.endswith(ending) and len(word) > len(ending) + 1:
+            return word[: -len(ending)] + instead
+    return word[:-1]
+
+
+def french_stem(word: str) -> str:
+    """`word` in the masculine singular. Short words keep their e: "foie" is not "foi"."""
+    if len(word) > 4 and word.endswith("aux"):
+        return word[:-3] + "al"
+    if len(word) > 3 and word[-1] in "sx" and not word.endswith(("eux", "ss")):
+        word = word[:-1]
+    for ending, instead in _FRENCH_ADJECTIVES:
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            return word[: -len(ending)] + instead
+    return word[:-1] if len(word) > 5 and word.endswith("e") else word
+
+
+def same(word: str) -> str:
+    return word
+
+
+STEM: dict[Language, Callable[[str], str]] = {"en": english_stem, "fr": french_stem, "zh": same, "tr": same}
+
+
+@lru_cache(maxsize=65536)
+def turkish_bases(word: str) -> tuple[str, ...]:
+    """`word` and the words it may be a form of, longest first; endings in folded letters."""
+    return tuple(dict.fromkeys(_bases(word)))
+
+
+def _bases(word: str) -> Iterator[str]:
+    yield word
+    for cut in range(len(word) - 1, max(_SHORTEST, len(word) - _LONGEST_ENDING) - 1, -1):
+        base, ending = word[:cut], word[cut:]
+        if not _ENDING.fullmatch(ending) or _disagree(base, ending):
+            continue
+        yield base
+        if ending[0] in "aeiu":
+            if base[-1] in _SOFTENED:
+                yield base[:-1] + _SOFTENED[base[-1]]
+            if base in _DROPPED:
+                yield _DROPPED[base]
+
+
+def _disagree(base: str, ending: str) -> bool:
+    """Whether vowel harmony forbids `ending`. Loanwords break it after longer bases (kontrole)."""
+    if "a" in ending and "e" in ending:
+        return True
+    last = next((c for c in reversed(base) if c in "aeiou"), "")
+    return len(base) == _SHORTEST and {"a": "e", "e": "a"}.get(last, "-") in ending
+
+
+def turkish_forms(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """A name, and a compound name without its possessive ending: "ışın tedavi(si)" also begins "ışın tedavileri"."""
+    yield words
+    if len(words) > 1 and len(words[-1]) > 4 and _COMPOUND.search(words[-1]):
+        yield (*words[:-1], _COMPOUND.sub("", words[-1]))
