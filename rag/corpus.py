@@ -69,9 +69,9 @@ def load_corpus(folder: Path) -> Corpus:
 
 
 def corpus_digest(folder: Path) -> str:
-    """SHA-256 over names and contents: two folders with one digest hold the same documents."""
+    """SHA-256 over names and contents: two folders with one digest hold the same documents and translations."""
     digest = hashlib.sha256()
-    for path in sorted(_files(folder)):
+    for path in sorted([*_files(folder), *(folder / "translations").glob("*.jsonl")]):
         if _inside(path, folder) and path.is_file():
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
@@ -146,7 +146,10 @@ def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
             section += last_kind != "heading"
             heading = " ".join(source.text[block.start : block.end].split())
             previous = list_lead = None
-            yield section, Sentence(source.name, block.start, block.end, source.text[block.start : block.end], "heading")
+            yield (
+                section,
+                Sentence(source.name, block.start, block.end, source.text[block.start : block.end], "heading"),
+            )
         else:
             spoken = _language(source, block)
             if language not in (None, spoken):
@@ -163,7 +166,12 @@ def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
 
 
 def _cut(
-    source: Source, block: Block, heading: str, language: Language, previous: Sentence | None, list_lead: Sentence | None
+    source: Source,
+    block: Block,
+    heading: str,
+    language: Language,
+    previous: Sentence | None,
+    list_lead: Sentence | None,
 ) -> Iterator[Sentence]:
     """The sentences of one line, each with the one it hangs on."""
     first: Sentence | None = None
@@ -208,7 +216,9 @@ def _encoding() -> tiktoken.Encoding:
 
     found = importlib.util.find_spec("llama_index.core")
     assert found and found.submodule_search_locations
-    os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(Path(found.submodule_search_locations[0], "_static", "tiktoken_cache")))
+    os.environ.setdefault(
+        "TIKTOKEN_CACHE_DIR", str(Path(found.submodule_search_locations[0], "_static", "tiktoken_cache"))
+    )
     import tiktoken
 
     return tiktoken.get_encoding("o200k_base")

@@ -14,22 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.language import fold
+from rag.language import fold, stopwords
 from rag.types import Language
 
 if TYPE_CHECKING:
     from rag.terms import Terms
 
-_DATA = Path(__file__).parent / "data"
 _WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+|[^\W_]+(?:[-'’.][^\W_]+)*")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _STEMMERS = {"en": "english", "fr": "french", "tr": "turkish", "zh": "english"}
-
-
-@cache
-def stopwords(language: Language) -> frozenset[str]:
-    """Function words, folded."""
-    return frozenset(fold((_DATA / language / "stopwords.txt").read_text(encoding="utf-8")).split())
 
 
 @cache
@@ -90,10 +83,15 @@ class Bm25:
             return np.zeros(self._model.scores["num_docs"], dtype=np.float32)
         return np.asarray(self._model.get_scores(known), dtype=np.float32)
 
+    def holders(self, key: str) -> np.ndarray:
+        """The numbers of the passages that hold `key` [m], none where no passage does."""
+        number = self._model.vocab_dict.get(key)
+        if number is None:
+            return np.zeros(0, dtype=np.int64)
+        pointers = self._model.scores["indptr"]
+        return np.asarray(self._model.scores["indices"][pointers[number] : pointers[number + 1]])
+
     def idf(self, key: str) -> float:
         """How specific a key is in this corpus: ln(1 + (n - df + 0.5) / (df + 0.5)); largest where it never stands."""
-        n = int(self._model.scores["num_docs"])
-        number = self._model.vocab_dict.get(key)
-        pointers = self._model.scores["indptr"]
-        df = 0 if number is None else int(pointers[number + 1] - pointers[number])
+        n, df = int(self._model.scores["num_docs"]), len(self.holders(key))
         return float(np.log1p((n - df + 0.5) / (df + 0.5)))

@@ -97,7 +97,9 @@ def _read(path: Path) -> Template:
         raise _fail(path, 1, f"the name {path.stem!r} is off", "use small letters, digits, - and _ in the file's name")
     front = _FRONT.match(text)
     if not front:
-        raise _fail(path, 1, "no front matter", "begin the file with --- lines around title, description, sentences, layout")
+        raise _fail(
+            path, 1, "no front matter", "begin the file with --- lines around title, description, sentences, layout"
+        )
     values = _front_matter(path, front.group(1))
     body_line = text[: front.end()].count("\n") + 1
     body = text[front.end() :]
@@ -164,7 +166,9 @@ def _check_body(path: Path, body: str, first_line: int) -> None:
     try:
         tree = jinja2.Environment(autoescape=False).parse(plain)  # noqa: S701 - prompts are no HTML
     except jinja2.TemplateSyntaxError as error:
-        raise _fail(path, first_line + error.lineno - 1, f"the template does not parse: {error.message}", "mend it") from error
+        raise _fail(
+            path, first_line + error.lineno - 1, f"the template does not parse: {error.message}", "mend it"
+        ) from error
     used = jinja2.meta.find_undeclared_variables(tree)
     for name in sorted(used - VARIABLES):
         line = first_line + body[: re.search(rf"\b{re.escape(name)}\b", body).start()].count("\n")  # type: ignore[union-attr]

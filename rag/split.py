@@ -18,7 +18,7 @@ from rag.types import Language, Span
 
 _DATA = Path(__file__).parent / "data"
 # A run of full stops, question and exclamation marks with the quotes and brackets that close after it.
-_STOP = re.compile(r"(?:[.!?…]+|[。！？｡]+[.]?)[\"'”’»」』)）\]]*")
+_STOP = re.compile(r"(?:[.!?…]+|[。！？｡]+[.]?)(?:[\"'”’」』)）\]]|[ \u00a0\u202f]?»)*")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3000-\u303f\uff00-\uffef“”‘’「」『』]")
 _OPENERS, _CLOSERS = "“「『《«（(", "”」』》»）)"
 _LAST_WORD = re.compile(r"[^\s(\"“«]+$")
@@ -110,7 +110,9 @@ def _is_abbreviation(before: str, language: Language) -> bool:
     last = word.group().lower()
     single = len(last) == 1 and bool(_INITIAL.match(last)) and word.group().isupper() and language != "zh"
     ordinal = last.isdigit() and (language == "tr" or len(before.strip()) == len(last))
-    known = any(before.lower().endswith(a) and not before.lower()[: -len(a)][-1:].isalpha() for a in _dotted(last, language))
+    known = any(
+        before.lower().endswith(a) and not before.lower()[: -len(a)][-1:].isalpha() for a in _dotted(last, language)
+    )
     return single or ordinal or known
 
 
