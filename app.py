@@ -1,0 +1,163 @@
+"""The chat in a browser tab: Chainlit handlers only. Start it with `make run` or `chainlit run app.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sys
+import traceback
+from functools import partial
+from pathlib import Path
+
+import chainlit as cl
+from chainlit import server
+from chainlit.chat_context import chat_contexts
+from chainlit.config import config
+from chainlit.context import init_ws_context
+from chainlit.session import WebsocketSession
+
+from rag import view, web
+from rag.desk import Desk, remember
+from rag.door import QUESTION_LIMIT, Door, guard_events
+from rag.errors import RagError
+from rag.escape import escape
+from rag.labels import Labels, labels_for, labels_of, preferred
+from rag.prompts import Template, load
+from rag.settings import Settings
+from rag.types import Answer
+
+log = logging.getLogger("citewell")
+try:
+    settings = Settings.from_environment()
+except RagError as error:
+    sys.exit(f"citewell: {error}")
+desk = Desk(settings)
+root = config.run.root_path
+site = web.Site(partial(server.get_html_template, root), desk.sources, Path(config.root) / "public", root)
+config.ui.default_theme = "system"  # type: ignore[assignment]  # the page knows it, Chainlit's own check does not
+web.install(server.app, site)
+server.app.add_middleware(Door, origins=config.project.allow_origins, root=root)
+guard_events(server.sio.handlers["/"])
+
+
+@cl.on_app_startup
+async def prepare() -> None:
+    """Opens the assistant, and so builds a missing index, while the page is already served."""
+    desk.open()
+
+
+def reader() -> Labels:
+    """The words of whoever is at the other end of this session."""
+    return labels_for(preferred(cl.context.session.environ.get("HTTP_ACCEPT_LANGUAGE")))
+
+
+@cl.set_chat_profiles
+async def profiles(_user: cl.User | None, language: str | None) -> list[cl.ChatProfile]:
+    """The prompt templates as they are on disk now; a broken one is left out and named in the log."""
+    labels = labels_for(preferred(language))
+    try:
+        templates = await asyncio.to_thread(load, settings.prompts)
+    except RagError as error:
+        log.error("no prompt templates: %s", error)
+        return []
+    for broken in templates.broken:
+        log.warning("prompt template left out: %s", broken)
+    return [_profile(template, labels) for template in templates.good.values()]
+
+
+def _profile(template: Template, labels: Labels) -> cl.ChatProfile:
+    """Its description is also Chainlit's welcome text; the list of styles shows the first paragraph only."""
+    language = labels.language
+    title = template.title_in(language)
+    style = labels.say("welcome.style", title=title, description=template.description_in(language))
+    words = [escape(style), f"# {labels.say('welcome.title')}", labels.say("welcome.text")]
+    return cl.ChatProfile(
+        name=template.name,
+        display_name=title,
+        markdown_description="\n\n".join([*words, f"**{labels.say('welcome.emergency')}**"]),
+        icon=f"{root}/public/mark.svg",
+        default=template.name == settings.prompt,
+    )
+
+
+@cl.set_starters
+async def starters(_user: cl.User | None, language: str | None) -> list[cl.Starter]:
+    words = labels_for(preferred(language)).words["starters"]
+    return [cl.Starter(label=starter["label"], message=starter["question"]) for starter in words]
+
+
+@cl.on_chat_start
+async def start() -> None:
+    cl.user_session.set("history", ())
+    cl.user_session.set("turn", asyncio.Lock())
+
+
+@cl.on_message
+async def asked(message: cl.Message) -> None:
+    """One question after the other; whatever goes wrong, the reader gets a kind sentence and a code."""
+    labels, question = reader(), message.content.strip()
+    try:
+        if refusal := _refusal(question, labels):
+            await cl.Message(refusal).send()
+            return
+        async with cl.user_session.get("turn"):
+            await _answer(question, labels)
+    except Exception as error:  # noqa: BLE001 - no text of an exception may reach a reader
+        code = secrets.token_hex(3)
+        log.error("code %s: %s\n%s", code, _safe(error), "".join(traceback.format_tb(error.__traceback__)))
+        await cl.Message(labels.say("notice.failed" if desk.sources() else "notice.unavailable", code=code)).send()
+    finally:
+        chat_contexts.pop(cl.context.session.id, None)  # Chainlit never frees it, and we never read it
+
+
+def _refusal(question: str, labels: Labels) -> str | None:
+    if len(question) > QUESTION_LIMIT:
+        return labels.say("notice.too_long", limit=QUESTION_LIMIT)
+    return None if question else labels.say("notice.empty")
+
+
+def _safe(error: Exception) -> str:
+    """For the log: our own errors name files and fixes; others may hold what a reader wrote."""
+    return str(error) if isinstance(error, RagError) else type(error).__name__
+
+
+async def _answer(question: str, labels: Labels) -> None:
+    opening = asyncio.wrap_future(desk.open())
+    if not desk.sources():
+        waiting = await cl.Message(labels.say("notice.preparing")).send()
+        await asyncio.wait([opening])
+        await waiting.remove()
+    assistant = await opening
+    templates = await asyncio.to_thread(load, settings.prompts)
+    template = templates.get(profile if (profile := cl.user_session.get("chat_profile")) in templates.good else settings.prompt)
+    history = cl.user_session.get("history")
+    answer = await asyncio.to_thread(partial(assistant.ask, question, history, prompt=template.name))
+    cl.user_session.set("history", remember(history, question, answer))
+    await _show(answer, template, labels_of(answer))
+
+
+async def _show(answer: Answer, template: Template, labels: Labels) -> None:
+    if answer.hits:
+        name = labels.say("step.title", count=len(answer.hits))
+        async with cl.Step(name=name, type="tool", show_input=False, metadata={"icon": "book-open"}) as step:
+            step.output = view.passages(answer.hits, labels)
+    panels = [_panel(props) for props in view.panels(answer, desk.sources() or {}, labels, root)]
+    text = view.markdown(answer, labels, layout=template.layout, show_original=template.show_original)
+    await cl.Message(text, elements=panels).send()
+    await cl.ElementSidebar.set_elements([])  # a panel opens when a chip is clicked, not by itself
+
+
+def _panel(props: dict[str, str]) -> cl.CustomElement:
+    """With an address Chainlit keeps no copy of the text in a file."""
+    return cl.CustomElement(name=f"[{props['number']}]", props=props, display="side", url=props["link"])
+
+
+@server.sio.on("stop")
+async def stop(sid: str) -> None:
+    """As Chainlit's own, in the reader's language."""
+    if session := WebsocketSession.get(sid):
+        init_ws_context(session)
+        await cl.Message(reader().say("notice.stopped")).send()
+        if session.current_task:
+            session.current_task.cancel()

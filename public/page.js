@@ -1,0 +1,129 @@
+/* What Chainlit's page lacks: names for icon buttons, spoken answers, and a source panel that opens only when asked. */
+(() => {
+  'use strict'
+  const words = JSON.parse(document.getElementById('citewell').textContent)
+  const root = document.documentElement
+  let lastChip = null
+
+  const NAMES = {
+    '#new-chat-button': words.new_chat,
+    '#chat-submit': words.send,
+    '#stop-button': words.stop,
+    '#theme-toggle': words.theme,
+    '#chat-profiles': words.style,
+    '#chat-input': words.question,
+    '#side-view-title > button': words.close,
+    '.ai-message .-ml-1\\.5 > button:first-child': words.copy
+  }
+  const ROLES = {
+    '#side-view-content': ['complementary', words.panel],
+    '.flex-grow.overflow-y-auto > .flex-grow.overflow-y-auto': ['region', words.conversation]
+  }
+
+  const set = (node, name, value) => { if (node.getAttribute(name) !== value) node.setAttribute(name, value) }
+
+  const nameThings = () => {
+    for (const [selector, name] of Object.entries(NAMES)) {
+      for (const node of document.querySelectorAll(selector)) set(node, 'aria-label', name)
+    }
+    for (const [selector, [role, name]] of Object.entries(ROLES)) {
+      for (const node of document.querySelectorAll(selector)) { set(node, 'role', role); set(node, 'aria-label', name) }
+    }
+    for (const chip of document.querySelectorAll('a.element-link')) {
+      const number = chip.textContent.replace(/\D/g, '')
+      set(chip, 'role', 'button')
+      set(chip, 'aria-label', words.chip.replace('{number}', number))
+    }
+    for (const image of document.querySelectorAll('#welcome-screen img, .ai-message img')) set(image, 'alt', '')
+  }
+
+  /* Chainlit's dialogs name headings that are not there, or not by that id; a screen reader would say nothing. */
+  const nameDialogs = () => {
+    for (const dialog of document.querySelectorAll('[role="dialog"]')) {
+      const [label, text] = ['aria-labelledby', 'aria-describedby'].map((name) => dialog.getAttribute(name))
+      if (label && !document.getElementById(label)) names.replaceChildren(named(label, words.panel))
+      if (text && !document.getElementById(text)) dialog.removeAttribute('aria-describedby')
+    }
+  }
+  const names = document.createElement('div')
+  names.hidden = true
+  document.body.append(names)
+  const named = (id, text) => Object.assign(document.createElement('span'), { id, textContent: text })
+
+  /* Chainlit opens the panel by itself when an answer brings sources. Closed again before it is painted. */
+  const keepPanelShut = () => {
+    if (root.dataset.panel === 'wanted') return
+    const content = document.getElementById('side-view-content')
+    if (content) closePanel(content)
+  }
+  const closePanel = (content) => {
+    const button = document.querySelector('#side-view-title > button') ||
+      content.parentElement.querySelector(':scope > button')
+    if (button) button.click()
+  }
+
+  document.addEventListener('click', (event) => {
+    const chip = event.target.closest && event.target.closest('a.element-link')
+    if (!chip) return
+    event.preventDefault() // its address is a bare "#"
+    lastChip = chip
+    root.dataset.panel = 'wanted'
+  }, true)
+
+  document.addEventListener('keydown', (event) => {
+    const chip = event.target.closest && event.target.closest('a.element-link')
+    if (chip && event.key === ' ') { event.preventDefault(); chip.click() }
+    const content = document.getElementById('side-view-content')
+    if (event.key === 'Escape' && content && content.contains(event.target)) closePanel(content)
+  }, true)
+
+  /* Answers are spoken from a region of our own: whole, once, with chips read as sources. */
+  const live = document.createElement('div')
+  live.id = 'spoken'
+  live.className = 'only-spoken'
+  set(live, 'role', 'status')
+  set(live, 'aria-live', 'polite')
+  document.body.append(live)
+  const spoken = new WeakSet()
+
+  const speech = (content) => {
+    const copy = content.cloneNode(true)
+    for (const chip of copy.querySelectorAll('a.element-link')) chip.remove()
+    return copy.textContent.replace(/\[\d+\]/g, ' ').replace(/\s+/g, ' ').trim()
+  }
+  const speakAnswers = () => {
+    for (const step of document.querySelectorAll('[data-step-type="assistant_message"]')) {
+      const content = step.querySelector('.message-content')
+      if (spoken.has(step) || !content || !content.innerText.trim()) continue
+      spoken.add(step)
+      live.textContent = `${words.answer} ${speech(content)}`
+    }
+  }
+
+  let questions = 0
+  const forgetPanelOnQuestion = () => {
+    const now = document.querySelectorAll('[data-step-type="user_message"]').length
+    if (now > questions) delete root.dataset.panel
+    questions = now
+  }
+  let open = false
+  const returnFocus = () => {
+    const content = document.getElementById('side-view-content')
+    if (open && !content) {
+      if (root.dataset.panel === 'wanted' && lastChip && lastChip.isConnected) lastChip.focus()
+      delete root.dataset.panel
+    }
+    open = Boolean(content) && root.dataset.panel === 'wanted'
+  }
+
+  const observe = () => {
+    nameDialogs()
+    forgetPanelOnQuestion()
+    keepPanelShut()
+    returnFocus()
+    nameThings()
+    speakAnswers()
+  }
+  new MutationObserver(observe).observe(document.body, { childList: true, subtree: true })
+  observe()
+})()

@@ -1,0 +1,59 @@
+"""The one assistant that all conversations share, and what a conversation remembers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from rag.errors import RagError
+from rag.types import Answer, Source, Turn
+
+if TYPE_CHECKING:
+    from rag.pipeline import Assistant
+    from rag.settings import Settings
+
+#: How much of a conversation is kept: lines, and characters of each.
+TURNS, TURN_LENGTH = 12, 4000
+
+_log = logging.getLogger("citewell")
+
+
+class Desk:
+    """Opens the assistant once, in a thread of its own; after a failure the next call tries again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._opening: Future[Assistant] | None = None
+
+    def open(self) -> Future[Assistant]:
+        """At once; the future is done when the index is built or opened. It raises what opening raised."""
+        with self._lock:
+            if self._opening is None or (self._opening.done() and self._opening.exception()):
+                self._opening = Future()
+                threading.Thread(target=self._open, args=(self._opening,), name="open", daemon=True).start()
+            return self._opening
+
+    def sources(self) -> Mapping[str, Source] | None:
+        """The documents by name; None until the assistant is open."""
+        opening = self._opening
+        ready = opening is not None and opening.done() and not opening.exception()
+        return opening.result().sources if ready and opening else None
+
+    def _open(self, opening: Future[Assistant]) -> None:
+        try:
+            from rag.pipeline import open_assistant
+
+            opening.set_result(open_assistant(self._settings))
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it, and the operator reads it here
+            _log.error("the documents cannot be opened: %s", error if isinstance(error, RagError) else repr(error))
+            opening.set_exception(error)
+
+
+def remember(history: tuple[Turn, ...], question: str, answer: Answer) -> tuple[Turn, ...]:
+    """The conversation with one more question and answer, the oldest lines let go."""
+    new = (Turn("user", question[:TURN_LENGTH]), Turn("assistant", answer.text[:TURN_LENGTH]))
+    return (*history, *new)[-TURNS:]

@@ -1,0 +1,143 @@
+"""What the server says besides Chainlit: the chat page without foreign addresses, the source pages, the panel's code."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag import source_page
+from rag.labels import Labels, labels_for, preferred
+from rag.types import Source
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_FOREIGN = re.compile(r'\s*<link\b[^>]*\bhref="(?:https?:)?//[^>]*>')
+_INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9a-fA-F:]+\](?::[0-9]{1,5})?")
+#: Where Chainlit serves its one page whatever the path; ours answers only where there is something to see.
+_CATCH_ALL = "/{full_path:path}"
+_CHAT_PATHS = ("/", "/login", "/login/callback")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the routes need: the page's template, the documents (None while they are prepared), where files lie."""
+
+    template: Callable[[], str]
+    sources: Callable[[], Mapping[str, Source] | None]
+    public: Path
+    root: str = ""
+
+
+def install(app: Starlette, site: Site) -> None:
+    """Puts our routes before Chainlit's own and a plain 404 in place of its catch-all."""
+    from starlette.routing import Route
+
+    routes = app.router.routes
+    routes[:] = [route for route in routes if not getattr(route, "path", "").endswith(_CATCH_ALL)]
+    ours = [
+        *(Route(site.root + path, _chat(site), methods=["GET"]) for path in _CHAT_PATHS),
+        Route(site.root + "/sources/{name:path}", _source(site), methods=["GET"]),
+        Route(site.root + "/public/elements/{name}.jsx", _panel(site), methods=["GET"]),
+    ]
+    routes[:0] = ours
+    routes.append(Route("/{path:path}", _nothing(site), methods=["GET"]))
+
+
+def _labels(request: Request) -> Labels:
+    return labels_for(preferred(request.headers.get("accept-language")))
+
+
+def _chat(site: Site) -> Callable[[Request], Response]:
+    def chat(request: Request) -> Response:
+        page = chat_page(site.template(), _labels(request), site.root)
+        return _html(page, policy=chat_policy(page, request.headers.get("host", "")))
+
+    return chat
+
+
+def chat_page(template: str, labels: Labels, root: str = "") -> str:
+    """Chainlit's page without links to other hosts, in the reader's language, with our style, script and words.
+
+    They stand last in the head: Chainlit puts custom styles before its own, where they lose.
+    """
+    words = json.dumps(labels.words["spoken"], ensure_ascii=False).replace("<", "\\u003c")
+    page = _FOREIGN.sub("", template).replace('<html lang="en">', f'<html lang="{labels.tag}">', 1)
+    ours = (
+        f'<link rel="stylesheet" href="{root}/public/page.css"><script defer src="{root}/public/page.js"></script>'
+        f'<script type="application/json" id="citewell">{words}</script>'
+    )
+    return page.replace("</head>", f"{ours}</head>", 1)
+
+
+def chat_policy(page: str, host: str) -> str:
+    """The Content-Security-Policy of the chat page: own host only, inline scripts by their hash.
+
+    Chainlit compiles custom elements in the browser, hence 'unsafe-eval', and sets styles inline.
+    """
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in _INLINE.findall(page))
+    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    return (
+        f"default-src 'none'; script-src 'self' 'unsafe-eval' {hashes}; style-src 'self' 'unsafe-inline'; "
+        f"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'{sockets}; manifest-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _source(site: Site) -> Callable[[Request], Response]:
+    """Names are looked up among the sources of the index and nowhere else: a path is never built from one."""
+
+    def source(request: Request) -> Response:
+        found = (site.sources() or {}).get(request.path_params["name"])
+        if found is None:
+            return _missing(request, site)
+        try:
+            span = source_page.span_of(found, request.query_params.get("start"), request.query_params.get("end"))
+        except ValueError:
+            return _missing(request, site)
+        return _html(source_page.document(found, span, _labels(request), site.root), policy=source_page.POLICY)
+
+    return source
+
+
+def _panel(site: Site) -> Callable[[Request], Response]:
+    """Chips are elements named `[1]`, `[2]`...; Chainlit asks for a file of that name, and all are the same one."""
+    from starlette.responses import FileResponse
+
+    def panel(request: Request) -> Response:
+        if not re.fullmatch(r"\[[0-9]{1,3}\]", request.path_params["name"]):
+            return _missing(request, site)
+        return FileResponse(site.public / "elements" / "citation.jsx", media_type="text/javascript")
+
+    return panel
+
+
+def _nothing(site: Site) -> Callable[[Request], Response]:
+    def nothing(request: Request) -> Response:
+        return _missing(request, site)
+
+    return nothing
+
+
+def _missing(request: Request, site: Site) -> Response:
+    return _html(source_page.missing(_labels(request), site.root), policy=source_page.POLICY, status=404)
+
+
+def _html(page: str, *, policy: str, status: int = 200) -> Response:
+    from starlette.responses import HTMLResponse
+
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store", "Vary": "Accept-Language"}
+    return HTMLResponse(page, status_code=status, headers=headers)
