@@ -88,4 +88,5 @@ def renumbered(cited: Cited, keep: Iterable[int]) -> Cited:
     number = {old: new for new, old in enumerate(order, 1)}
     by_number = {citation.number: citation for citation in cited.citations}
     citations = tuple(replace(by_number[old], number=new) for old, new in number.items())
-    return Cited(tuple(replace(s, citations=tuple(number[n] for n in s.citations)) for s in sentences), citations)
+    renamed = tuple(replace(s, citations=tuple(number[n] for n in s.citations)) for s in sentences)
+    return Cited(renamed, citations, cited.withheld)

@@ -1,0 +1,181 @@
+"""The order of steps from a question to an answer, and the wiring of the parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rag.cite import Cited, cite, shown
+from rag.conversation import standalone
+from rag.coverage import Coverage
+from rag.errors import ModelError
+from rag.evidence import Evidence, Evidences, languages_of
+from rag.guard import Guard
+from rag.language import detect, to_traditional
+from rag.prompts import Template, load
+from rag.query import Query, understand
+from rag.reply import Asked, Reply
+from rag.retrieve import Found, Retriever
+from rag.searchable import Searchable
+from rag.settings import Settings
+from rag.terms import Terms, load_terms
+from rag.translations import Translations, load_translations
+from rag.types import Answer, Decision, Draft, Hit, Language, Outcome, Sentence, Source, Turn
+
+if TYPE_CHECKING:
+    from rag.index import Index
+
+ANSWERS_FROM = 0.5  # the least chance that the sentences found answer the question (benchmarks/calibrate.py)
+_CITED = ("answered", "boundary")
+PERSONAL_FROM = 0.35  # for a personal question, what the documents say in general need only be on its topic
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    language: Language
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an assistant is made of; `settings` are those it was opened with."""
+
+    settings: Settings
+    index: Index
+    retriever: Retriever
+    evidences: Evidences
+    guard: Guard
+    terms: Terms
+    translations: Translations
+    reply: Reply
+
+
+class Assistant:
+    """Answers questions over one index. Sync and thread-safe; open one with `open_assistant`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        return self._parts.index.sources
+
+    @property
+    def index(self) -> Index:
+        return self._parts.index
+
+    def search(self, question: str, k: int, history: Sequence[Turn] = (), language: str | None = None) -> SearchResult:
+        """The `k` best passages for a question."""
+        query = self._understand(question, history, self._language(question, language))
+        return SearchResult(query.language, self._parts.retriever.find(query, k).hits)
+
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        *,
+        prompt: str | None = None,
+        language: str | None = None,
+        engine: str | None = None,
+    ) -> Answer:
+        """An answer in the question's language, or in `language`. Raises PromptError for an unknown prompt, ModelError
+        where the engine asked for has no model."""
+        timings: dict[str, float] = {}
+        with _timed(timings, "total"):
+            answer = self._ask(question, history, prompt, language, engine, timings)
+        return _with_timings(answer, timings)
+
+    def _ask(
+        self,
+        question: str,
+        history: Sequence[Turn],
+        prompt: str | None,
+        language: str | None,
+        engine: str | None,
+        timings: dict[str, float],
+    ) -> Answer:
+        settings, reply = self._parts.settings, self._parts.reply
+        template = load(settings.prompts).get(prompt or settings.prompt)
+        _check_engine(engine or settings.engine)
+        spoken = self._language(question, language)
+        with _timed(timings, "guard"):
+            decision = self._parts.guard.before(question, spoken, history)
+        asked = Asked(question, spoken, template)
+        if decision and decision.outcome in ("emergency", "about"):
+            return reply.guarded(asked, decision, self.sources)
+        with _timed(timings, "retrieve"):
+            query = self._understand(question, history, spoken)
+            found = self._parts.retriever.find(query, settings.passages)
+        with _timed(timings, "answer"):
+            evidence = self._parts.evidences.of(query, found, template.sentences)
+            outcome, why = _decide(decision, evidence.coverage)
+            cited = self._cite(asked, evidence, found) if outcome in _CITED else Cited()
+            if cited.sentences:
+                return reply.cited(asked, outcome, why, cited, found.hits)
+            refused: Outcome = "declined" if decision else "not_in_corpus"
+            return reply.refused(asked, refused, why, found.hits, self.sources)
+
+    def _language(self, question: str, language: str | None) -> Language:
+        wanted = language or self._parts.settings.language
+        return detect(question) if wanted == "auto" else wanted  # type: ignore[return-value]
+
+    def _understand(self, question: str, history: Sequence[Turn], language: Language) -> Query:
+        whole = standalone(question, history, language, self._parts.terms)
+        return understand(whole, language, self._parts.terms)
+
+    def _cite(self, asked: Asked, evidence: Evidence, found: Found) -> Cited:
+        languages = languages_of(found)
+
+        def translate(sentence: Sentence, language: Language) -> str | None:
+            text = self._parts.translations.of(sentence, language)
+            return to_traditional(text) if text and asked.traditional else text
+
+        drafts = (
+            Draft(translate(one.sentence, asked.language) or shown(one.sentence), (one.sentence,), one.support)
+            for one in evidence.chosen
+        )
+        return cite(drafts, self.sources, translate, asked.language, lambda s: languages[s.source, s.start])
+
+
+def _decide(decision: Decision | None, coverage: Coverage) -> tuple[Outcome, Decision]:
+    """Answered or not, by the chance that the evidence answers; a personal question keeps the rule that saw it."""
+    if decision:
+        return ("boundary" if coverage.score >= PERSONAL_FROM else "declined"), decision
+    answered = coverage.score >= ANSWERS_FROM
+    missing = f"; not held: {', '.join(coverage.missing)}" if coverage.missing and not answered else ""
+    rule = "coverage.enough" if answered else "coverage.too_little"
+    return ("answered" if answered else "not_in_corpus"), Decision(rule, f"{coverage.reason}{missing}")
+
+
+def _check_engine(engine: str) -> None:
+    if engine == "model":
+        raise ModelError("there is no language model", hint="use --engine extractive")
+
+
+@contextmanager
+def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings[name] = (time.perf_counter() - start) * 1000
+
+
+def _with_timings(answer: Answer, timings: Mapping[str, float]) -> Answer:
+    steps = ("guard", "retrieve", "answer", "total")
+    return replace(answer, timings_ms={step: timings.get(step, 0.0) for step in steps})
+
+
+def open_assistant(settings: Settings, progress: Callable[[int, int], None] | None = None) -> Assistant:
+    """Builds or opens the index and wires the parts. Raises CorpusError, IndexMissing, ModelError."""
+    from rag.embed import open_embedder
+    from rag.index import open_index
+
+    embedder = open_embedder(settings)
+    index = open_index(settings, progress, embedder=embedder)
+    terms, translations = load_terms(), load_translations(settings.corpus)
+    searchable = Searchable(terms, translations, english=settings.embedding == "local")
+    retriever = Retriever(index, embedder)
+    evidences = Evidences(retriever, searchable)
+    return Assistant(Parts(settings, index, retriever, evidences, Guard.load(), terms, translations, Reply.load()))

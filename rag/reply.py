@@ -1,0 +1,101 @@
+"""The text a reader gets, put together: cited sentences, and what the assistant itself says around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rag.cite import Cited, renumbered
+from rag.language import is_traditional, to_traditional
+from rag.notices import Notices, load_notices
+from rag.prompts import Template
+from rag.types import Answer, AnswerSentence, Decision, Hit, Language, Outcome, Source
+
+_TITLES = 12  # documents named when none of them answers
+_TOGETHER = {"prose": " ", "list": "\n", "quotes": "\n", "by_source": "\n"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, the language its answer is in, and the template that shapes the answer."""
+
+    question: str
+    language: Language
+    template: Template
+
+    @property
+    def traditional(self) -> bool:
+        """Whether the reader writes traditional Chinese and so gets it."""
+        return self.language == "zh" and is_traditional(self.question)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Composes answers. What the assistant says comes from `notices`; what documents say it only joins."""
+
+    notices: Notices
+
+    @classmethod
+    def load(cls) -> Reply:
+        return cls(load_notices())
+
+    def cited(self, asked: Asked, outcome: Outcome, decision: Decision, cited: Cited, hits: Sequence[Hit]) -> Answer:
+        """`answered` or `boundary`: the cited sentences, in what language they are, and for a personal question where
+        the documents' knowledge ends."""
+        cited = _arranged(cited, asked.template.layout)
+        parts = [_body(cited.sentences, asked), *self._foreign(cited, asked)]
+        parts += [self._say(asked, "boundary")] if outcome == "boundary" else []
+        answer = _answer(asked, outcome, decision, "\n\n".join(parts))
+        found = {"sentences": cited.sentences, "citations": cited.citations, "withheld": cited.withheld}
+        return replace(answer, hits=tuple(hits), **found)
+
+    def refused(
+        self, asked: Asked, outcome: Outcome, decision: Decision, hits: Sequence[Hit], sources: Mapping[str, Source]
+    ) -> Answer:
+        """`not_in_corpus` or `declined`: no medical content; what the documents do cover, or whom to ask."""
+        text = self._say(asked, f"{outcome}.{decision.rule.split('.')[-1]}", outcome, documents=_titles(sources))
+        return replace(_answer(asked, outcome, decision, text), hits=tuple(hits))
+
+    def guarded(self, asked: Asked, decision: Decision, sources: Mapping[str, Source]) -> Answer:
+        """`emergency` or `about`: decided without looking into the documents."""
+        outcome = decision.outcome or "about"
+        text = self._say(asked, decision.rule, outcome, documents=_titles(sources))
+        return _answer(asked, outcome, decision, text)
+
+    def _foreign(self, cited: Cited, asked: Asked) -> Iterator[str]:
+        """One line for each language that is quoted as it is, because nobody has translated it."""
+        shown = {n for s in cited.sentences if s.verdict == "verbatim" for n in s.citations}
+        languages = (c.language for c in cited.citations if c.number in shown and c.language != asked.language)
+        for language in dict.fromkeys(languages):
+            yield self._say(asked, "quoted", source_language=self.notices.name(language, asked.language))
+
+    def _say(self, asked: Asked, *keys: str, **values: str) -> str:
+        """The first of `keys` that there is a notice for."""
+        text = self.notices.say(keys, asked.language, **values)
+        return to_traditional(text) if asked.traditional else text
+
+
+def _answer(asked: Asked, outcome: Outcome, decision: Decision, text: str) -> Answer:
+    name = asked.template.name
+    return Answer(asked.question, asked.language, outcome, "extractive", name, text, guard=decision)
+
+
+def _arranged(cited: Cited, layout: str) -> Cited:
+    """Grouped by source for clinicians, as chosen for everybody else."""
+    if layout != "by_source":
+        return cited
+    source = {citation.number: citation.source for citation in cited.citations}
+    names = list(dict.fromkeys(source[s.citations[0]] for s in cited.sentences))
+    places = [names.index(source[s.citations[0]]) for s in cited.sentences]
+    return renumbered(cited, sorted(range(len(places)), key=places.__getitem__))
+
+
+def _body(sentences: Sequence[AnswerSentence], asked: Asked) -> str:
+    between = _TOGETHER[asked.template.layout]
+    return between.join(f"{s.text} {' '.join(f'[{n}]' for n in s.citations)}" for s in sentences)
+
+
+def _titles(sources: Mapping[str, Source]) -> str:
+    titles = [source.title for source in sources.values()]
+    return "\n".join(f"- {title}" for title in titles[:_TITLES]) + ("\n- …" if len(titles) > _TITLES else "")
+
