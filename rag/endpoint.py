@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -38,13 +39,18 @@ _AGAIN = {408, 409, 429, *range(500, 600)}
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to keep at one request, in seconds: `deadline` in all, `pause` before the second attempt, then twice
-    that each time, with jitter."""
+    """How long to keep at one request, in seconds: `deadline` in all, up to `pause` before the second attempt, then
+    twice that each time up to `longest_pause`."""
 
     deadline: float = 60.0
     attempts: int = 5
     pause: float = 0.5
     longest_pause: float = 8.0
+
+    def pauses(self) -> Iterator[float]:
+        """One fewer than attempts. The jitter keeps clients that failed together from coming back together."""
+        for again in range(self.attempts - 1):
+            yield min(self.longest_pause, self.pause * 2**again) * random.uniform(0.5, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +101,23 @@ class EmbeddingEndpoint:
         return vectors
 
     def _ask(self, texts: list[str]) -> bytes:
-        patience = self._patience
-        end = time.monotonic() + patience.deadline
-        for attempt in range(patience.attempts):
+        end = time.monotonic() + self._patience.deadline
+        pauses = self._patience.pauses()
+        while True:
             found = self._attempt(texts, end - time.monotonic())
             if isinstance(found, bytes):
                 return found
-            pause = min(patience.longest_pause, patience.pause * 2**attempt)
-            wait = found.after + random.uniform(0.5, 1) * pause  # noqa: S311 - jitter
-            if not found.again or time.monotonic() + wait >= end or attempt + 1 == patience.attempts:
-                break
+            wait = found.after + next(pauses, math.inf)
+            if not found.again or time.monotonic() + wait >= end:
+                raise found.error
             time.sleep(wait)
-        raise found.error
 
     def _attempt(self, texts: list[str], seconds: float) -> bytes | Failure:
         request = asyncio.wait_for(self._send(texts), seconds)
         try:
             # A little later than the task itself: the thread that runs it does not survive a fork.
             return asyncio.run_coroutine_threadsafe(request, self._loop).result(seconds + 1)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it may carry the key or the server's internals
+        except Exception as error:  # whatever it is, it may carry the key or the server's internals
             return explain(error, self._patience.deadline)
 
     async def _send(self, texts: list[str]) -> bytes:

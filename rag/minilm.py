@@ -121,12 +121,17 @@ def _session(weights: Mapping[str, np.ndarray]) -> InferenceSession:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = min(_MAX_THREADS, len(os.sched_getaffinity(0)))
+    options.intra_op_num_threads = min(_MAX_THREADS, _cores())
     # Threads that spin while they wait halve the throughput as soon as anything else runs on the machine.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
     options.add_external_initializers(list(weights), values)
     return onnxruntime.InferenceSession(GRAPH.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+
+def _cores() -> int:
+    """Those this process may use; only Linux can tell them from those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _tokenizer(path: Path) -> Tokenizer:
