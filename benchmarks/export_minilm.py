@@ -14,6 +14,7 @@ ends by comparing the result with torch on mixed lengths.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.metadata
 import tempfile
 from pathlib import Path
@@ -136,6 +137,7 @@ def main() -> None:
     onnx.save(model, out)
     worst = check(out, folder, encoder)
     print(f"{out}: {out.stat().st_size} bytes, {dropped} weights by name, largest difference to torch {worst:.1e}")
+    print(f"SHA-256, as rag/minilm.py must have it: {hashlib.sha256(out.read_bytes()).hexdigest()}")
     if worst > TOLERANCE:
         raise SystemExit("the graph does not compute what torch computes")
 
