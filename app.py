@@ -103,7 +103,7 @@ async def asked(message: cl.Message) -> None:
             return
         async with cl.user_session.get("turn"):
             await _answer(question, labels)
-    except Exception as error:  # noqa: BLE001 - no text of an exception may reach a reader
+    except Exception as error:  # of whatever kind: its text must not reach a reader
         code = secrets.token_hex(3)
         log.error("code %s: %s\n%s", code, _safe(error), "".join(traceback.format_tb(error.__traceback__)))
         await cl.Message(labels.say("notice.failed" if desk.sources() else "notice.unavailable", code=code)).send()
@@ -130,7 +130,8 @@ async def _answer(question: str, labels: Labels) -> None:
         await waiting.remove()
     assistant = await opening
     templates = await asyncio.to_thread(load, settings.prompts)
-    template = templates.get(profile if (profile := cl.user_session.get("chat_profile")) in templates.good else settings.prompt)
+    profile = cl.user_session.get("chat_profile")
+    template = templates.get(profile if profile in templates.good else settings.prompt)
     history = cl.user_session.get("history")
     answer = await asyncio.to_thread(partial(assistant.ask, question, history, prompt=template.name))
     cl.user_session.set("history", remember(history, question, answer))

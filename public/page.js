@@ -37,12 +37,15 @@
     for (const image of document.querySelectorAll('#welcome-screen img, .ai-message img')) set(image, 'alt', '')
   }
 
-  /* Chainlit's dialogs name headings that are not there, or not by that id; a screen reader would say nothing. */
+  /* Chainlit's panel dialog points to a heading that bears another id: a screen reader would say nothing, and the
+     dialog's own check complains before the name below is there. */
+  const find = document.getElementById.bind(document)
+  document.getElementById = (id) => find(id) || (String(id).startsWith('radix-') ? names : null)
   const nameDialogs = () => {
     for (const dialog of document.querySelectorAll('[role="dialog"]')) {
       const [label, text] = ['aria-labelledby', 'aria-describedby'].map((name) => dialog.getAttribute(name))
-      if (label && !document.getElementById(label)) names.replaceChildren(named(label, words.panel))
-      if (text && !document.getElementById(text)) dialog.removeAttribute('aria-describedby')
+      if (label && !find(label)) names.replaceChildren(named(label, words.panel))
+      if (text && !find(text)) dialog.removeAttribute('aria-describedby')
     }
   }
   const names = document.createElement('div')

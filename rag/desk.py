@@ -48,7 +48,7 @@ class Desk:
             from rag.pipeline import open_assistant
 
             opening.set_result(open_assistant(self._settings))
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it, and the operator reads it here
+        except Exception as error:  # whoever waits gets it, and the operator reads it here
             _log.error("the documents cannot be opened: %s", error if isinstance(error, RagError) else repr(error))
             opening.set_exception(error)
 

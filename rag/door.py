@@ -1,4 +1,4 @@
-"""What may come in: requests from our own page only, well-formed messages only. It runs before Chainlit sees a thing."""
+"""What may come in: requests of our own page, well-formed messages. It runs before Chainlit sees a thing."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ class Door:
 
 async def _refuse(scope: Scope, send: Send, status: int) -> None:
     if scope["type"] == "websocket":
-        return await send({"type": "websocket.close", "code": 1008})
+        await send({"type": "websocket.close", "code": 1008})
+        return
     headers = [(b"content-type", b"application/json"), *_HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b'{"detail":"Not available"}'})
@@ -107,7 +108,9 @@ def _with_headers(send: Send) -> Send:
 def _with_language(query: bytes, accept_language: str | None) -> bytes:
     """Chainlit has words for `fr-FR` but not for `fr-CA`: it gets the one of our five that the browser prefers."""
     tag = CHAINLIT_TAGS[preferred(accept_language)]
-    return urlencode([*((k, v) for k, v in parse_qsl(query.decode("latin-1")) if k != "language"), ("language", tag)]).encode()
+    return urlencode(
+        [*((k, v) for k, v in parse_qsl(query.decode("latin-1")) if k != "language"), ("language", tag)]
+    ).encode()
 
 
 def guard_events(handlers: MutableMapping[str, Handler]) -> None:

@@ -12,7 +12,9 @@ from rag.labels import Labels
 from rag.types import Source, Span
 
 #: Nothing but our own style sheet and logo may load; nothing may run.
-POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 _OFFSET = re.compile(r"[0-9]{1,12}")
 
@@ -45,7 +47,9 @@ def document(source: Source, span: Span | None, labels: Labels, root: str = "") 
 def missing(labels: Labels, root: str = "") -> str:
     """What stands where there is no such document, passage or page."""
     title = labels.say("source.missing_title")
-    return _page(title, f'<h1>{escape(title)}</h1><p class="note">{escape(labels.say("source.missing"))}</p>', labels, root)
+    return _page(
+        title, f'<h1>{escape(title)}</h1><p class="note">{escape(labels.say("source.missing"))}</p>', labels, root
+    )
 
 
 def _text(source: Source, span: Span | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the server says besides Chainlit: the chat page without foreign addresses, the source pages, the panel's code."""
+"""What the server says besides Chainlit: the chat page without foreign addresses, source pages, the panel's code."""
 
 from __future__ import annotations
 
