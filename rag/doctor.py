@@ -1,0 +1,125 @@
+"""What is there and what is not, each with the fix: Python, packages, documents, index, weights, browser, model."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.errors import RagError
+from rag.settings import Settings
+
+_LOCK = Path(__file__).parents[1] / "requirements.lock"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`needed` is False where the assistant is whole without it. `detail` says the fix when it is not good."""
+
+    what: str
+    good: bool
+    detail: str
+    needed: bool = True
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """One finding after the other; none raises, none sends anything but to the configured endpoints."""
+    for what, look in _LOOKS.items():
+        try:
+            yield look(settings)
+        except RagError as error:
+            yield Finding(what, False, str(error))
+        except Exception as error:  # a doctor that falls over helps nobody
+            yield Finding(what, False, f"{type(error).__name__}; run `make install` again")
+
+
+def _python(_settings: Settings) -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = sys.version_info[:2] == (3, 11)
+    return Finding("Python", good, version if good else f"{version}; use Python 3.11 (make PYTHON=/path/to/python3.11)")
+
+
+def _packages(_settings: Settings) -> Finding:
+    locked = dict(re.findall(r"^([a-z0-9.-]+)==([^\s;\\]+)", _LOCK.read_text(encoding="utf-8"), re.M))
+    wrong = [name for name, version in locked.items() if _installed(name) != version]
+    good = f"{len(locked)} as in requirements.lock"
+    return Finding("packages", not wrong, good if not wrong else f"missing or other: {', '.join(wrong[:5])}; run `make install`")
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _documents(settings: Settings) -> Finding:
+    from rag.corpus import load_corpus
+
+    corpus = load_corpus(settings.corpus)
+    named = "; ".join(f"{p.name} {p.message}" for p in corpus.problems)
+    return Finding("documents", not named, f"{len(corpus.sources)} in {settings.corpus}" + (f"; {named}" if named else ""))
+
+
+def _translations(settings: Settings) -> Finding:
+    from rag.translations import load_translations
+
+    found = load_translations(settings.corpus)
+    text = f"{len(found.rows)} sentences" if found.rows else "none; answers quote the document's own language"
+    broken = f"; broken: {', '.join(found.broken[:5])}" if found.broken else ""
+    return Finding("translations", bool(found.rows) and not broken, text + broken, needed=bool(broken))
+
+
+def _index(settings: Settings) -> Finding:
+    from rag.index import peek
+
+    info = peek(settings)
+    if info is None:
+        return Finding("index", False, "none yet, or stale; `rag index` builds it, `make run` does so by itself", needed=False)
+    return Finding("index", True, f"{info.passages} passages, {info.model or 'no embeddings'}, built {info.built}")
+
+
+def _weights(settings: Settings) -> Finding:
+    from rag.embed import open_embedder
+
+    if settings.embedding != "local":
+        return Finding("embedding", True, settings.embedding, needed=False)
+    embedder = open_embedder(settings)
+    return Finding("model weights", True, f"{getattr(embedder, 'model_name', '')}, hash as upstream's")
+
+
+def _browser(_settings: Settings) -> Finding:
+    found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
+    return Finding("browser", bool(found), found or "no chromium; `make test` needs Debian's (apt install chromium)", needed=False)
+
+
+def _prompts(settings: Settings) -> Finding:
+    from rag.prompts import load
+
+    templates = load(settings.prompts)
+    broken = "; ".join(str(error) for error in templates.broken)
+    return Finding("prompts", not broken, broken or ", ".join(templates.good))
+
+
+def _model(settings: Settings) -> Finding:
+    if not settings.openai_api_key and not settings.openai_base_url:
+        return Finding("language model", False, "no key and no endpoint: answers are extractive, and whole", needed=False)
+    return Finding("language model", False, "configured, but this version answers extractively only", needed=False)
+
+
+_LOOKS: dict[str, Callable[[Settings], Finding]] = {
+    "Python": _python,
+    "packages": _packages,
+    "documents": _documents,
+    "translations": _translations,
+    "prompts": _prompts,
+    "model weights": _weights,
+    "index": _index,
+    "browser": _browser,
+    "language model": _model,
+}

@@ -1,0 +1,22 @@
+"""For every test: no way out of this machine, for this process and for those it starts, and no settings from outside."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+OFFLINE = str(Path(__file__).parent / "offline")
+sys.path.insert(0, OFFLINE)
+import sitecustomize  # noqa: E402
+
+if not hasattr(sitecustomize, "is_local"):  # the interpreter brought its own
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("offline_guard", Path(OFFLINE) / "sitecustomize.py")
+    assert spec and spec.loader
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get("PYTHONPATH")]))
+for name in [n for n in os.environ if n.startswith(("RAG_", "OPENAI_", "CHAINLIT_")) or n == "CHROMA_URL"]:
+    del os.environ[name]
