@@ -4,8 +4,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-export UV_LINK_MODE := copy   # hard links make NLTK refuse its own files
-export PYTHONDONTWRITEBYTECODE :=
+# Hard links make NLTK refuse its own files.
+export UV_LINK_MODE := copy
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
