@@ -23,7 +23,7 @@ EMBEDDINGS = ("local", "openai", "none")
 class Settings:
     corpus: Path = Path("seeds")
     store: Path = Path(".store")
-    prompts: Path = Path("prompts")
+    prompts: Path = Path(__file__).parents[1] / "prompts"
     prompt: str = "plain"
     language: str = "auto"
     engine: str = "auto"
