@@ -7,8 +7,8 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +19,7 @@ import numpy as np
 
 from rag.contents import BM25, PASSAGES, SENTENCES, Index, Info, twins, write_texts
 from rag.corpus import Corpus, passages_of
+from rag.dense import preload, writer
 from rag.embed import embed
 from rag.errors import CorpusError, ModelError, RagError
 from rag.lexical import Bm25
@@ -137,8 +138,6 @@ def _embed(embedder: BaseEmbedding, texts: list[str]) -> np.ndarray:
 
 
 def _write_chroma(folder: Path, passages: Sequence[Passage], vectors: Vectors, url: str | None) -> list[list[Any]]:
-    from rag.dense import writer
-
     groups = twins(passages, vectors)
     ids = list(groups)
     numbers = np.array([group[0] for group in groups.values()])
@@ -155,22 +154,38 @@ def _digest(ids: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
 
-def verify(generation: Path, manifest: str, url: str | None) -> None:
-    """Opens a generation in a fresh process and asks it what was written: what a process finds in an index that it
-    wrote itself is in its memory, not on disk. Raises Damaged, or what the process raised."""
-    told = json.dumps({"generation": str(generation.resolve()), "manifest": manifest, "url": url})
-    command = [sys.executable, "-m", "rag.builder"]
-    root = Path(__file__).parents[1]
-    found = subprocess.run(  # noqa: S603 - our own module
-        command, cwd=root, input=told, capture_output=True, text=True, encoding="utf-8", check=False
-    )
-    if found.returncode:
-        lines = found.stderr.splitlines() or [f"the process that checked it ended with {found.returncode}"]
-        raise Damaged(f"the new index does not hold: {lines[-1]}")
+Verify = Callable[[Path, str], None]
+
+
+@contextmanager
+def verifier(url: str | None, *, dense: bool) -> Iterator[Verify]:
+    """A fresh process that opens a generation and asks it what was written: what the process that wrote an index
+    finds in it comes from its own memory, not from the disk. It starts at once, since to import takes longer than to
+    verify, and ends with us. What it is told is a generation and its manifest's SHA-256; it raises Damaged.
+    """
+    command = [sys.executable, "-m", "rag.builder", *(["dense"] if dense else [])]
+    pipe, root = subprocess.PIPE, Path(__file__).parents[1]
+    with subprocess.Popen(command, cwd=root, stdin=pipe, stderr=pipe, encoding="utf-8") as process:  # noqa: S603 - ours
+
+        def verify(generation: Path, manifest: str) -> None:
+            told = json.dumps({"generation": str(generation.resolve()), "manifest": manifest, "url": url})
+            _, said = process.communicate(told)
+            if process.returncode:
+                lines = said.splitlines() or [f"the process that checks it ended with {process.returncode}"]
+                raise Damaged(f"the new index does not hold: {lines[-1]}")
+
+        try:
+            yield verify
+        finally:
+            process.kill()
 
 
 def _main() -> None:
-    told = json.load(sys.stdin)
+    if "dense" in sys.argv:
+        preload()
+    told = json.loads(sys.stdin.read() or "null")
+    if told is None:  # the build ended before it
+        return
     path = Path(told["generation"])
     hold = hold_lock(path / MANIFEST, fcntl.LOCK_SH)
     if hold is None:

@@ -13,20 +13,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import finalize
 
 import numpy as np
 
 from rag.corpus import Problem
+from rag.dense import Collection, reader
 from rag.errors import ModelError
 from rag.lexical import Bm25
 from rag.store import Damaged, Generation
 from rag.types import Passage, Sentence, Source
 from rag.vectors import Vectors
-
-if TYPE_CHECKING:
-    from rag.dense import Collection
 
 SOURCES, PASSAGES, SENTENCES, BM25 = "sources.jsonl", "passages", "sentences", "bm25"
 
@@ -75,8 +73,6 @@ class Index:
             self._finalize = finalize(self, resources.pop_all().close)
 
     def _connect(self, path: Path, url: str | None, resources: ExitStack) -> Collection:
-        from rag.dense import reader
-
         collection = resources.enter_context(reader(path, url))
         # A folder's files were compared with the manifest; what stands on a server has to be asked for.
         if url and set(collection.ids()) != set(self._twins):

@@ -65,6 +65,11 @@ class Collection:
             return [i for start in pages for i in self._collection.get(include=[], limit=page, offset=start)["ids"]]
 
 
+def preload() -> None:
+    """Imports Chroma, which takes seconds."""
+    import chromadb  # noqa: F401
+
+
 @contextmanager
 def writer(generation: Path, url: str | None) -> Iterator[Collection]:
     """A new, empty collection for a generation; closed, and so written out, at the end."""

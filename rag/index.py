@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.builder import Material, Progress, verify, write_generation
+from rag.builder import Material, Progress, verifier, write_generation
 from rag.contents import Index, Info
 from rag.corpus import corpus_digest, load_corpus
+from rag.dense import drop
 from rag.embed import open_embedder
 from rag.errors import CorpusError, IndexMissing, RagError
 from rag.searchable import Searchable
@@ -28,7 +29,7 @@ from rag.vectors import DimensionChanged
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
-__all__ = ["Index", "Info", "build", "open_index"]
+__all__ = ["Index", "Info", "build", "open_index", "store_of"]
 
 _PACKAGE = Path(__file__).parent
 #: What decides, beside corpus and settings, what an index holds: this code, its data, and formats of two libraries.
@@ -97,13 +98,17 @@ def build(settings: Settings, progress: Progress | None = None, *, embedder: Bas
     _build(_job(settings, progress, embedder), wait=True)
 
 
-def _job(settings: Settings, progress: Progress | None, embedder: BaseEmbedding | None) -> _Job:
-    # One store folder holds many corpora and settings side by side.
+def store_of(settings: Settings) -> Store:
+    """Where the index of these settings stands: one store folder holds many corpora and settings side by side."""
     parts = [str(settings.corpus.resolve()), settings.fingerprint(), settings.chroma_url]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    return Store(settings.store.resolve() / key)
+
+
+def _job(settings: Settings, progress: Progress | None, embedder: BaseEmbedding | None) -> _Job:
     translations = _digest(sorted((settings.corpus / "translations").glob("*.jsonl")))
     origin = Origin(corpus_digest(settings.corpus), translations, _code_digest())
-    return _Job(settings, progress, embedder, Store(settings.store.resolve() / key), origin)
+    return _Job(settings, progress, embedder, store_of(settings), origin)
 
 
 def _code_digest() -> str:
@@ -128,16 +133,16 @@ def _open(job: _Job, stale: str | None = None) -> Index | None:
         generation = job.store.current()
         if generation is None:
             return None
-        if generation.manifest["origin"] != asdict(job.origin):
-            if stale is None:
-                generation.release()
-                return None
-        else:
-            stale = None
-        return Index(generation, job.settings.chroma_url, stale)
+        fresh = generation.manifest["origin"] == asdict(job.origin)
+        if not fresh and stale is None:
+            generation.release()
+            return None
+        return Index(generation, job.settings.chroma_url, None if fresh else stale)
     except Damaged as error:
         log.warning("The index is damaged: %s.", error.message)
-        return None
+    except (KeyError, TypeError, ValueError) as error:
+        log.warning("The index was written by another version: %r.", error)
+    return None
 
 
 def _build(job: _Job, *, wait: bool) -> bool:
@@ -166,13 +171,13 @@ def _material(job: _Job) -> Material:
 def _write(job: _Job, material: Material, *, reuse: bool) -> None:
     """A new generation, from its folder to the pointer. Raises RagError; then the old one goes on serving."""
     store, url = job.store, job.settings.chroma_url
-    with writing(store.folder):
+    with writing(store.folder), verifier(url, dense=material.embedder is not None) as verify:
         path = store.begin()
         try:
             donors = partial(_donors, job, path, reuse)
             facts = write_generation(path, material, donors, url, job.progress)
             manifest = seal(path, {"origin": asdict(job.origin), **facts})
-            verify(path, manifest, url)
+            verify(path, manifest)
             store.publish(path, manifest)
         except (OSError, IndexMissing):
             _sweep(job)  # makes room; what a model's failure or a kill leaves is used again
@@ -189,8 +194,6 @@ def _donors(job: _Job, path: Path, reuse: bool) -> Iterator[Sequence[Path]]:
 
 
 def _sweep(job: _Job, keep: Path | None = None) -> None:
-    from rag.dense import drop
-
     job.store.sweep(partial(drop, url=job.settings.chroma_url), keep)
 
 
