@@ -19,21 +19,23 @@ Handler = Callable[..., Awaitable[Any]]
 
 #: Longest question in characters; a longer one is told so.
 QUESTION_LIMIT = 4000
-#: Routes of Chainlit and its framework that this page never asks for.
-CLOSED = (
-    "/docs",
-    "/redoc",
-    "/openapi.json",
-    "/copilot",
-    "/mcp",
-    "/feedback",
-    "/project/file",
-    "/project/element",
-    "/project/action",
-    "/project/thread",
-    "/project/threads",
-    "/project/share",
+#: All that the page asks for; the other routes of Chainlit and its framework (uploads, elements, MCP, schema, its
+#: answer to any address) are never reached.
+OPEN = frozenset(
+    {
+        "/",
+        "/auth/config",
+        "/favicon",
+        "/health",
+        "/logo",
+        "/nothing",
+        "/project/settings",
+        "/project/translations",
+        "/set-session-cookie",
+        "/user",
+    }
 )
+OPEN_FOLDERS = ("/assets/", "/avatars/", "/public/", "/sources/", "/ws/socket.io/")
 #: Socket events that this page never sends: edits, audio, settings, favourites, messages of a hosting window.
 UNUSED_EVENTS = (
     "edit_message",
@@ -60,7 +62,8 @@ _log = logging.getLogger("citewell")
 
 
 class Door:
-    """ASGI middleware: refuses other origins and closed routes, settles the language, sets security headers."""
+    """ASGI middleware: refuses other origins, sends what is not open to `/nothing`, settles the language, sets
+    security headers."""
 
     def __init__(self, app: App, *, origins: Collection[str] = (), root: str = "") -> None:
         self._app = app
@@ -72,10 +75,12 @@ class Door:
             return await self._app(scope, receive, send)
         path = scope["path"].removeprefix(self._root)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        if path.startswith("/ws/") and not self._is_ours(headers):
+        if path.startswith("/ws/socket.io/") and not self._is_ours(headers):
             return await _refuse(scope, send, 403)
-        if any(path == closed or path.startswith(f"{closed}/") for closed in CLOSED):
-            return await _refuse(scope, send, 404)
+        if path not in OPEN and not path.startswith(OPEN_FOLDERS):
+            if scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD"):
+                return await _refuse(scope, send, 404)
+            scope = {**scope, "path": f"{self._root}/nothing", "raw_path": b"/nothing", "query_string": b""}
         if path in _LOCALISED:
             scope = {**scope, "query_string": _with_language(scope["query_string"], headers.get("accept-language"))}
         return await self._app(scope, receive, _with_headers(send))

@@ -8,12 +8,19 @@ from functools import lru_cache
 from urllib.parse import quote as percent
 
 from rag.clean import keep
+from rag.language import repair
 from rag.types import Citation, Source, Span
 
 #: How far the panel looks to either side of a cited span, in characters.
 REACH = 420
 
 _BORDER = re.compile(r"[\n\r]+\s*|(?<=[.!?…])\s+|(?<=[。！？；])\s*")
+
+
+def title_of(cited: Citation | Source) -> str:
+    """A document's title as a reader sees it, mended; its file name where it has none."""
+    name = cited.source if isinstance(cited, Citation) else cited.name
+    return repair(cited.title) or name
 
 
 def link(citation: Citation, root: str = "") -> str:

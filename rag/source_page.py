@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 from itertools import pairwise
 
-from rag.excerpt import kept_runs
+from rag.excerpt import kept_runs, title_of
 from rag.labels import Labels
 from rag.types import Source, Span
 
@@ -34,7 +34,7 @@ def span_of(source: Source, start: str | None, end: str | None) -> Span | None:
 def document(source: Source, span: Span | None, labels: Labels, root: str = "") -> str:
     """The page of one source: every character of its text, in order, escaped."""
     say = labels.say
-    title = source.title or source.name
+    title = title_of(source)
     facts = f"{escape(source.name)} · {escape(labels.name_of(source.language))}"
     jump = f'<p><a class="jump" href="#cited">{escape(say("source.jump"))}</a></p>' if span else ""
     note = escape(say("source.note" if span else "source.note_plain"))
@@ -69,11 +69,12 @@ def _text(source: Source, span: Span | None) -> Iterator[str]:
 
 def _page(title: str, main: str, labels: Labels, root: str) -> str:
     brand = escape(labels.say("source.back"))
-    return (
-        f'<!doctype html><html lang="{labels.tag}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f'<meta name="robots" content="noindex"><title>{escape(title)} · {brand}</title>'
-        f'<link rel="icon" href="{root}/favicon"><link rel="stylesheet" href="{root}/public/source.css"></head>'
-        f'<body><header><a href="{root}/"><img src="{root}/public/mark.svg" alt="" width="28" height="28">{brand}</a></header>'
-        f"<main>{main}</main></body></html>"
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex">'
+        f"<title>{escape(title)} · {brand}</title>"
+        f'<link rel="icon" href="{root}/favicon"><link rel="stylesheet" href="{root}/public/source.css">'
     )
+    logo = f'<img src="{root}/public/mark.svg" alt="" width="28" height="28">'
+    body = f'<header><a href="{root}/">{logo}{brand}</a></header><main>{main}</main>'
+    return f'<!doctype html><html lang="{labels.tag}"><head>{head}</head><body>{body}</body></html>'

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.escape import escape
-from rag.excerpt import link, panel
+from rag.excerpt import link, panel, title_of
 from rag.labels import Labels
 from rag.types import Answer, AnswerSentence, Citation, Hit, Source
 
@@ -41,7 +41,9 @@ def passages(hits: Sequence[Hit], labels: Labels) -> str:
 
 def sources_text(answer: Answer) -> str:
     """The sources for a terminal, one citation a line; empty where there is none."""
-    return "".join(f"[{c.number}] {c.source}:{c.start}-{c.end}  {c.title} ({c.language})\n" for c in answer.citations)
+    return "".join(
+        f"[{c.number}] {c.source}:{c.start}-{c.end}  {title_of(c)} ({c.language})\n" for c in answer.citations
+    )
 
 
 def panels(answer: Answer, sources: Mapping[str, Source], labels: Labels, root: str = "") -> list[dict[str, str]]:
@@ -55,7 +57,7 @@ def _panel(citation: Citation, sources: Mapping[str, Source], labels: Labels, ro
     return {
         "number": str(citation.number),
         "heading": says("panel.heading", number=citation.number),
-        "title": citation.title,
+        "title": title_of(citation),
         "file": citation.source,
         "language": labels.name_of(citation.language),
         "lang": citation.language,
@@ -189,7 +191,7 @@ _LAYOUTS: Mapping[str, Callable[[_Page, Sequence[Piece]], list[str]]] = {
 
 
 def _file(page: _Page, citation: Citation) -> str:
-    title, name = f"**{escape(citation.title or citation.source)}**", f"*{escape(citation.source)}*"
+    title, name = f"**{escape(title_of(citation))}**", f"*{escape(citation.source)}*"
     return page.labels.say("answer.file", title=title, file=name, language=page.labels.name_of(citation.language))
 
 
@@ -202,15 +204,14 @@ def _source_list(page: _Page) -> list[str]:
 
 
 def _remarks(page: _Page) -> list[str]:
-    """An answer never mixes languages without saying so, and never hides that something was left out."""
-    found: dict[tuple[str, str], list[int]] = {}
+    """What is a translation, and from which language; how much was left out. (Quotes in another language than the
+    answer's are announced in its text.)"""
+    found: dict[str, list[int]] = {}
     for sentence in page.answer.sentences:
-        key = "answer.foreign" if sentence.verdict == "verbatim" else "answer.translated"
-        for citation in page.citations(sentence):
-            if citation.language != page.answer.language:
-                found.setdefault((key, page.labels.name_of(citation.language)), []).append(citation.number)
+        for citation in page.citations(sentence) if sentence.verdict == "translated" else ():
+            found.setdefault(page.labels.name_of(citation.language), []).append(citation.number)
     says = page.labels.say
-    lines = [says(key, numbers=_chips(dict.fromkeys(ns)), language=language) for (key, language), ns in found.items()]
+    lines = [says("answer.translated", numbers=_chips(dict.fromkeys(ns)), language=name) for name, ns in found.items()]
     return lines + ([says("answer.withheld", count=page.answer.withheld)] if page.answer.withheld else [])
 
 

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 _FOREIGN = re.compile(r'\s*<link\b[^>]*\bhref="(?:https?:)?//[^>]*>')
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9a-fA-F:]+\](?::[0-9]{1,5})?")
-#: Where Chainlit serves its one page whatever the path; ours answers only where there is something to see.
-_CATCH_ALL = "/{full_path:path}"
-_CHAT_PATHS = ("/", "/login", "/login/callback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +36,16 @@ class Site:
 
 
 def install(app: Starlette, site: Site) -> None:
-    """Puts our routes before Chainlit's own and a plain 404 in place of its catch-all."""
+    """Puts our routes before Chainlit's own, whose last one answers to any address."""
     from starlette.routing import Route
 
-    routes = app.router.routes
-    routes[:] = [route for route in routes if not getattr(route, "path", "").endswith(_CATCH_ALL)]
-    ours = [
-        *(Route(site.root + path, _chat(site), methods=["GET"]) for path in _CHAT_PATHS),
-        Route(site.root + "/sources/{name:path}", _source(site), methods=["GET"]),
-        Route(site.root + "/public/elements/{name}.jsx", _panel(site), methods=["GET"]),
-    ]
-    routes[:0] = ours
-    routes.append(Route("/{path:path}", _nothing(site), methods=["GET"]))
+    ours = {
+        "/": _chat,
+        "/nothing": _nothing,
+        "/sources/{name:path}": _source,
+        "/public/elements/{name}.jsx": _panel,
+    }
+    app.router.routes[:0] = [Route(site.root + path, make(site), methods=["GET"]) for path, make in ours.items()]
 
 
 def _labels(request: Request) -> Labels:

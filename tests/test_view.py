@@ -137,10 +137,9 @@ def test_prose_is_one_paragraph_with_chips_then_notices_then_sources() -> None:
     assert blocks[0] == f"{PLAIN[0].text} [1] {FOREIGN[0].text} [2]"
     assert blocks[1:3] == ["Please ask your care team.", "- What does [2] mean for me?"]
     assert blocks[3] == "---"
-    assert blocks[4] == "[2] quoted in French, the language of the document; there is no translation yet."
-    assert blocks[5] == "**Sources**"
-    assert f"**{escape(ENGLISH.title)}** · *{escape(ENGLISH.name)}* · English" in blocks[6]
-    assert f"- [2] **{escape(FRENCH.title)}**" in blocks[6]
+    assert blocks[4] == "**Sources**"
+    assert f"- [1] **{escape(ENGLISH.title)}** · *{escape(ENGLISH.name)}* · English" in blocks[5]
+    assert f"- [2] **{escape(FRENCH.title)}** · *{escape(FRENCH.name)}* · French" in blocks[5]
 
 
 def test_the_four_layouts_differ() -> None:
