@@ -16,8 +16,9 @@
     '.ai-message .-ml-1\\.5 > button:first-child': words.copy
   }
   const ROLES = {
-    '#side-view-content': ['complementary', words.panel],
-    '.flex-grow.overflow-y-auto > .flex-grow.overflow-y-auto': ['region', words.conversation]
+    '#header': ['banner', 'Citewell'],
+    '[data-panel]:not(:has(#side-view-content))': ['main', words.conversation],
+    '#side-view-content': ['complementary', words.panel]
   }
 
   const set = (node, name, value) => { if (node.getAttribute(name) !== value) node.setAttribute(name, value) }

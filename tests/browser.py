@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -13,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _START_SECONDS = 120
 HOSTILE = "hostile.txt"
 #: A page as an attacker would plant it; each sentence is about radiotherapy so that questions find it.
@@ -57,15 +57,21 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`chainlit run app.py` on a free port, over a copy of the corpus with one hostile file more and an empty store."""
+    """The application over a copy of the corpus with one hostile file more and an empty store."""
     folder = tmp_path_factory.mktemp("app")
-    corpus, prompts, log = folder / "seeds", folder / "prompts", folder / "server.log"
-    shutil.copytree(ROOT / "seeds", corpus)
-    shutil.copytree(ROOT / "prompts", prompts)
-    (corpus / HOSTILE).write_text(HOSTILE_TEXT, encoding="utf-8")
+    shutil.copytree(ROOT / "seeds", folder / "seeds")
+    (folder / "seeds" / HOSTILE).write_text(HOSTILE_TEXT, encoding="utf-8")
+    shutil.copytree(ROOT / "prompts", folder / "prompts")
+    with started(folder, folder / "seeds", folder / "prompts") as server:
+        yield server
+
+
+@contextmanager
+def started(folder: Path, corpus: Path, prompts: Path) -> Iterator[Server]:
+    """`chainlit run app.py` on a free port, store and log in `folder`; ready for questions."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_", "CHROMA_", "CHAINLIT_"))}
     paths = {"RAG_CORPUS": str(corpus), "RAG_PROMPTS": str(prompts), "RAG_STORE": str(folder / "store")}
-    port = _free_port()
+    port, log = _free_port(), folder / "server.log"
     command = [
         sys.executable,
         "-m",
@@ -81,10 +87,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=kept | paths, stdout=out, stderr=subprocess.STDOUT)
     server = Server(f"http://127.0.0.1:{port}", prompts, corpus, log)
+    document = f"/sources/{min(path.name for path in corpus.glob('*.txt'))}"
     try:
         _wait(lambda: server.get("/health")[0] == 200, process, log)
-        server.was_up_before_the_index = server.get(f"/sources/{HOSTILE}")[0] == 404
-        _wait(lambda: server.get(f"/sources/{HOSTILE}")[0] == 200, process, log)
+        server.was_up_before_the_index = server.get(document)[0] == 404
+        _wait(lambda: server.get(document)[0] == 200, process, log)
         yield server
     finally:
         process.send_signal(signal.SIGTERM)
@@ -106,7 +113,7 @@ def _wait(is_ready: Callable[[], bool], process: subprocess.Popen[bytes], log: P
     while time.monotonic() < deadline:
         if process.poll() is not None:
             pytest.fail(f"the application ended with {process.returncode}:\n{log.read_text(encoding='utf-8')}")
-        with contextlib.suppress(OSError):  # not listening yet
+        with suppress(OSError):  # not listening yet
             if is_ready():
                 return
         time.sleep(0.1)
@@ -124,7 +131,7 @@ def chromium() -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -167,7 +167,7 @@ def test_hostile_text_of_a_document_stays_text(visit: Opened) -> None:
     page = reader.page
     page.locator('[data-step-type="tool"] button').first.click()
     expect(page.locator('[data-step-type="tool"] li').first).to_be_visible()
-    conversation = page.locator('[role="region"]').first
+    conversation = page.get_by_role("main")
     assert HOSTILE in conversation.inner_text()
     assert "![pixel](http:" in conversation.inner_text().replace("\u2060", "")
     expect(page.locator(".message-content img, .message-content script, .message-content video")).to_have_count(0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import colorsys
 import html
+import json
 import re
 import string
 from dataclasses import replace
@@ -357,3 +359,32 @@ def test_an_answer_is_labelled_in_its_own_language_and_script() -> None:
     assert of("zh", "放疗后肿瘤还在吗?").tag == "zh"
     assert of("zh", "放療後為什麼腫瘤還在?").tag == "zh-Hant"
     assert of("zh", "放療後為什麼腫瘤還在?").say("answer.sources") == "來源"
+
+
+def luminance(hsl: str) -> float:
+    """Relative luminance (WCAG 2.2) of a theme value such as `186 77% 24%`."""
+    hue, saturation, lightness = (float(part.rstrip("%")) for part in hsl.split())
+    channels = colorsys.hls_to_rgb(hue / 360, lightness / 100, saturation / 100)
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        ("foreground", "background"),
+        ("foreground", "card"),
+        ("muted-foreground", "background"),
+        ("muted-foreground", "card"),
+        ("accent-foreground", "accent"),
+        ("primary", "background"),
+        ("primary", "card"),
+        ("primary-foreground", "primary"),
+    ],
+)
+def test_the_theme_is_readable(scheme: str, text: str, ground: str) -> None:
+    """At least 4.5 to 1, level AA of WCAG 2.2 for text of any size."""
+    theme = json.loads(Path("public/theme.json").read_text(encoding="utf-8"))["variables"][scheme]
+    dark, light = sorted([luminance(theme[f"--{text}"]), luminance(theme[f"--{ground}"])])
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
