@@ -1,0 +1,193 @@
+"""What can be seen wrong with a translation without understanding it, and how well a corpus is translated.
+
+The rules are a net for slips, no proof of quality: they compare figures, negation, hedges, list labels, length and
+language of a sentence and its translation. Cue words stand in `data/translation_cues.yaml`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.corpus import load_corpus, passages_of
+from rag.language import detect, fold, is_traditional
+from rag.split import sentences
+from rag.translation_cues import answers, characters, demands, figures, hedges, number_words
+from rag.translations import Key, Translations, load_translations, sentence_hash
+from rag.types import LANGUAGES, Language, Sentence, Span
+
+_HAN = re.compile("[\u3400-\u9fff]")
+_COLON = r"(?:(?<!\d)[:：]|[:：](?!\d))(?!//)"  # not of "10:30", not of "https://"
+_LABEL = re.compile(rf"[^:：.,;!?。，；！？、]{{1,80}}{_COLON}\s*\S")
+_LABELLED = re.compile(rf"[^:：]{{1,200}}{_COLON}\s*\S")
+_LENGTH_SLACK = 12  # characters of English; so little text may be put in twice as many words
+_LENGTH_BOUNDS = (0.55, 1.75)
+_NO_TRANSLATION_NEEDED = 3  # words: "Zhao Liang" and "Introduction" are the same in several languages
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A translation to look at again: where its sentence stands, in which language, and why."""
+
+    source: str
+    start: int
+    end: int
+    language: Language
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`total` counts sentences and headings; `coverage` gives (translated, wanted) for each language. A stale row
+    belongs to no sentence of the corpus as it is now; a broken one could not be read."""
+
+    total: int
+    coverage: Mapping[Language, tuple[int, int]]
+    stale: tuple[str, ...] = ()
+    suspicious: tuple[Finding, ...] = ()
+    broken: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        flawless = not (self.stale or self.suspicious or self.broken)
+        return flawless and all(done == wanted for done, wanted in self.coverage.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A sentence and its translation, as written and folded."""
+
+    source: str
+    target: str
+    source_language: Language
+    target_language: Language
+    is_heading: bool
+
+    @property
+    def folded(self) -> tuple[tuple[str, Language], tuple[str, Language]]:
+        return (fold(self.source), self.source_language), (fold(self.target), self.target_language)
+
+
+def report(corpus: Path) -> Report:
+    """The state of a corpus's translations. Raises CorpusError when the folder holds no document."""
+    translations = load_translations(corpus)
+    spoken = {
+        sentence: passage.language
+        for source in load_corpus(corpus).sources
+        for passage in passages_of(source)
+        for sentence in passage.sentences
+    }
+    wanted = [(s, own, language) for s, own in spoken.items() for language in LANGUAGES if language != own]
+    rows = [(s, own, language, translations.of(s, language)) for s, own, language in wanted]
+    coverage = {
+        language: (sum(row[2] == language and row[3] is not None for row in rows), sum(r[2] == language for r in rows))
+        for language in LANGUAGES
+    }
+    findings = (
+        Finding(s.source, s.start, s.end, language, tuple(reasons))
+        for s, own, language, text in rows
+        if text is not None and (reasons := suspicious(s, language, text, own))
+    )
+    return Report(len(spoken), coverage, tuple(_stale(translations, spoken)), tuple(findings), translations.broken)
+
+
+def _stale(translations: Translations, current: Mapping[Sentence, Language]) -> Iterator[str]:
+    keys: set[Key] = {(s.source, s.start, s.end, sentence_hash(s.text)) for s in current}
+    places = {key[:3] for key in keys}
+    files = {key[0] for key in keys}
+    for key in translations.rows:
+        if key in keys:
+            continue
+        why = "the sentence was changed" if key[:3] in places else "no sentence stands there"
+        yield f"{key[0]} {key[1]}-{key[2]}: {why if key[0] in files else 'no such document'}"
+
+
+def lines(found: Report) -> Iterator[str]:
+    """The report as text for a terminal; the reader's next steps last."""
+    yield f"{found.total} sentences and headings"
+    for language, (done, wanted) in found.coverage.items():
+        yield f"  {language}  {done} of {wanted} translated" + (f" ({done / wanted:.0%})" if wanted else "")
+    yield f"{len(found.suspicious)} suspicious, {len(found.stale)} stale, {len(found.broken)} unreadable"
+    for finding in found.suspicious:
+        yield f"  {finding.source} {finding.start}-{finding.end} {finding.language}: {'; '.join(finding.reasons)}"
+    yield from (f"  {place}" for place in found.stale)
+    yield from (f"  {place}: no JSON row with source, start, end, sha256" for place in found.broken)
+
+
+def suspicious(
+    sentence: Sentence, language: Language, translation: str, source_language: Language | None = None
+) -> list[str]:
+    """Why `translation` should be looked at again; empty when nothing was seen. `source_language` where it is known."""
+    own = source_language or detect(sentence.text)
+    pair = _Pair(sentence.text, translation, own, language, sentence.kind == "heading")
+    return [reason for check in _CHECKS for reason in check(pair)]
+
+
+def _untranslated(pair: _Pair) -> Iterator[str]:
+    (source, own), (target, wanted) = pair.folded
+    words = len(re.findall(r"\w+", target))
+    han = len(_HAN.findall(target))
+    if (source == target and (han or words >= _NO_TRANSLATION_NEEDED)) or bool(han) != (wanted == "zh"):
+        yield f"left in {own}" if source == target or own == "zh" or wanted == "zh" else "in another script"
+    elif words >= _NO_TRANSLATION_NEEDED and detect(pair.target, default=wanted) == own != wanted:
+        yield f"left in {own}"
+    if wanted == "zh" and is_traditional(pair.target):
+        yield "in traditional characters"
+
+
+def _figures(pair: _Pair) -> Iterator[str]:
+    source, target = (figures(*side) for side in pair.folded)
+    said, told = (number_words(*side) for side in pair.folded)
+    lost = Counter({figure: 1 for figure in source - target if figure not in told})
+    added = Counter({figure: 1 for figure in target - source if figure not in said})
+    # A number word alone is often idiom, so it only counts when another one stands in its place; "one" never does.
+    swapped = [(ours - theirs) - figure for ours, theirs, figure in ((said, told, target), (told, said, source))]
+    lost += swapped[0] if all(set(words) - {"1"} for words in swapped) else Counter()
+    for kind, numbers in (("lost", lost), ("added", added)):
+        if numbers:
+            yield f"number {kind}: " + ", ".join(str(number) for number in sorted(numbers, key=str))
+
+
+def _negation(pair: _Pair) -> Iterator[str]:
+    source, target = pair.folded
+    if demands("negation", *source) and not answers("negation", *target):
+        yield "negation lost"
+    if demands("negation", *target) and not answers("negation", *source):
+        yield "negation added"
+
+
+def _hedges(pair: _Pair) -> Iterator[str]:
+    source, target = pair.folded
+    for kind in hedges():
+        if demands(kind, *source) and not answers(kind, *target):
+            yield f"hedge lost: {kind}"
+
+
+def _structure(pair: _Pair) -> Iterator[str]:
+    source, target = pair.source.strip(), pair.target.strip()
+    if _LABEL.match(source) and not _LABELLED.match(target):
+        yield "label lost"
+    if source.endswith((":", "：")) and not target.endswith((":", "：")):
+        yield "colon before the list lost"
+    if _count(target, pair.target_language) > max(1, _count(source, pair.source_language)):
+        yield "more than one sentence"
+
+
+def _length(pair: _Pair) -> Iterator[str]:
+    source, target = characters(pair.source, pair.source_language), characters(pair.target, pair.target_language)
+    low, high = _LENGTH_BOUNDS
+    if target + _LENGTH_SLACK < low * source or target - _LENGTH_SLACK > high * source:
+        yield f"length far off: {target / source:.0%} of what is usual"
+
+
+_CHECKS: tuple[Callable[[_Pair], Iterator[str]], ...] = (
+    *(_untranslated, _figures, _negation),
+    *(_hedges, _structure, _length),
+)
+
+
+def _count(text: str, language: Language) -> int:
+    return sum(1 for _ in sentences(text, Span(0, len(text)), language))
