@@ -91,6 +91,25 @@ def _disagree(base: str, ending: str) -> bool:
     return len(base) == _SHORTEST and {"a": "e", "e": "a"}.get(last, "-") in ending
 
 
+@lru_cache(maxsize=65536)
+def _english_keys(word: str) -> tuple[str, ...]:
+    return (english_stem(word),)
+
+
+@lru_cache(maxsize=65536)
+def _french_keys(word: str) -> tuple[str, ...]:
+    return (french_stem(word),)
+
+
+#: What a word of a text may stand under among names that were cut to stems with `STEM`.
+KEYS: dict[Language, Callable[[str], tuple[str, ...]]] = {
+    "en": _english_keys,
+    "fr": _french_keys,
+    "zh": lambda word: (word,),
+    "tr": turkish_bases,
+}
+
+
 def turkish_forms(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """A name, and a compound name without its possessive ending: "ışın tedavi(si)" also begins "ışın tedavileri"."""
     yield words

@@ -222,11 +222,12 @@ def _tables() -> _Tables:
 
 
 def _vocabulary() -> Iterable[tuple[Language, str]]:
+    """The words of our names. Han needs none; two small letters are a unit, two capitals an abbreviation."""
     for row in read_rows():
-        for language, names in row.names.items():
-            # Han needs no vocabulary; the Latin words in Chinese names are names everywhere.
-            if language != "zh":
-                yield from ((language, word) for name in names for word in WORD.findall(fold(name)) if len(word) > 1)
+        for language in ("en", "fr", "tr"):
+            for name, folded in zip(row.names[language], row.folded[language], strict=True):
+                if len(name) > 2 or name.isupper():
+                    yield from ((language, word) for word in WORD.findall(folded) if len(word) > 1)
 
 
 def _weigh(owners: Mapping[str, set[str]]) -> dict[str, tuple[tuple[str, float], ...]]:

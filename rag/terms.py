@@ -7,29 +7,21 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from rag.inflect import STEM, turkish_bases, turkish_forms
 from rag.language import HAN, align, detect, fold, stopwords
-from rag.types import LANGUAGES, Language
-from rag.vocabulary import FOLDER, Concept, Exceptions, read_concepts, read_exceptions
+from rag.lexicon import Found, Lexicon, Name, Tokens
+from rag.types import Language
+from rag.vocabulary import FOLDER, Concept, Exceptions, check_terms, read_concepts, read_exceptions
 
-TOKEN = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
+__all__ = ["Concept", "Match", "Terms", "check_terms", "load_terms"]
+
 _HAN = re.compile(f"[{HAN}]")
 _KEPT = re.compile(rf"[^\W_{HAN}]+(?:[-./%][^\W_{HAN}]+)*%?")
-_MIXED = re.compile(r"[a-z]+[0-9]+|[0-9]+[a-z]+")
-#: Key in a trie under which the names that end there stand; no token is empty.
-_END = ""
-_JOINERS = " -/'·\t\r\n"
-#: The shortest words in which one typing slip is mended, and two.
-_ONE_SLIP, _TWO_SLIPS = 5, 8
 #: Texts up to this long without any capital are typed quickly: "mr nedir" may mean MR.
 _TYPED_QUICKLY = 200
-
-Trie = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,46 +33,14 @@ class Match:
     end: int
 
 
-class _Name(NamedTuple):
-    concept: str
-    needs_capitals: bool
-    is_word: bool
-
-
-class _Token(NamedTuple):
-    word: str
-    start: int
-    end: int
-
-
 class Terms:
-    """All concepts and the tries to find them by; made by `load_terms`, read by many threads."""
+    """All concepts, to be found in any of the four languages. Made by `load_terms`, read by many threads; the
+    lexicon of a language is built at its first use."""
 
     def __init__(self, concepts: Mapping[str, Concept], exceptions: Exceptions) -> None:
         self.concepts = concepts
         self.exceptions = exceptions
-        self._tries: dict[Language, Trie] = {language: {} for language in LANGUAGES}
-        self._known = {language: set(stopwords(language)) for language in LANGUAGES}
-        for concept in concepts.values():
-            for language, names in concept.names.items():
-                for name in names:
-                    self._add(language, concept.id, name)
-        self._slips = {language: _by_first_letter(words) for language, words in self._known.items()}
-
-    def _add(self, language: Language, concept: str, name: str) -> None:
-        entry = _Name(concept, *self._capitals(name))
-        for words in _spellings(fold(name), language):
-            self._known[language].update(words)
-            node = self._tries[language]
-            for word in words:
-                node = node.setdefault(STEM[language](word), {})
-            names = node.setdefault(_END, [])
-            if entry not in names:
-                names.append(entry)
-
-    def _capitals(self, name: str) -> tuple[bool, bool]:
-        is_word = name in self.exceptions.capitals
-        return is_word or (len(name) <= 2 and name.isalpha() and name.isupper() and name.isascii()), is_word
+        self._lexicons: dict[Language, Lexicon] = {}
 
     def names(self, concept: str, language: Language) -> tuple[str, ...]:
         """The names of a concept, display name first; none when there is no such concept."""
@@ -90,63 +50,44 @@ class Terms:
     def find(
         self, text: str, language: Language | None = None, *, parts: bool = False, slips: bool = False
     ) -> tuple[Match, ...]:
-        """The concepts named in `text`, in order, the longest name at each place; with `parts` also the names
-        inside and across longer ones. `slips` mends misspelt words first. Time is linear in the text.
+        """The concepts named in `text`, in order of their place: of names that overlap the ones that together
+        are longest, with `parts` all of them. `slips` mends misspelt words first. `language` is detected when
+        it is not given. Time is linear in the text.
         """
         folded, at = align(text)
         language = language or detect(text)
-        tokens = [_Token(m[0], m.start(), m.end()) for m in TOKEN.finditer(folded)]
+        tokens = Tokens.of(folded)
         if slips:
-            tokens = [self._mended(token, language) for token in tokens]
-        tries, manner = self._chosen(language, folded), _manner(text)
-        found: list[Match] = []
-        i = 0
-        while i < len(tokens):
-            ends = self._names_at(tokens, i, folded, tries)
-            for j in sorted(ends, reverse=True):
-                start, end = at[tokens[i].start], max(at[tokens[j - 1].end], at[tokens[j - 1].end - 1] + 1)
-                concepts = dict.fromkeys(n.concept for n in ends[j] if _counts(n, text[start:end], manner))
-                found += (Match(concept, start, end) for concept in concepts)
-                if concepts and not parts:
-                    i = j - 1
-                    break
-            i += 1
-        return tuple(found)
+            tokens = tokens._replace(words=[self.near(word, language) or word for word in tokens.words])
+        found: Found = {}
+        for spoken in (language, *_others(language, folded)):
+            self._lexicon(spoken).look_up(tokens, folded, found)
 
-    def _chosen(self, language: Language, folded: str) -> list[tuple[Language, Trie]]:
-        """The tries to look in: of the text's language; Chinese for any Han, English for Latin words in Chinese."""
-        others: list[Language] = ["en"] if language == "zh" else ["zh"] if _HAN.search(folded) else []
-        return [(name, self._tries[name]) for name in (language, *others)]
+        def span(place: tuple[int, int]) -> tuple[int, int]:
+            end = tokens.ends[place[1] - 1]
+            return at[tokens.starts[place[0]]], max(at[end], at[end - 1] + 1)
 
-    def _names_at(
-        self, tokens: Sequence[_Token], i: int, folded: str, tries: Sequence[tuple[Language, Trie]]
-    ) -> dict[int, list[_Name]]:
-        """Names that begin with token `i`, by the number of the token after their last one."""
-        ends: dict[int, list[_Name]] = defaultdict(list)
-        for language, trie in tries:
-            nodes, j = [trie], i
-            while nodes and j < len(tokens) and (j == i or _joined(folded, tokens[j - 1], tokens[j])):
-                keys = _keys(tokens[j].word, language)
-                nodes = [node[key] for node in nodes for key in keys if key in node]
-                j += 1
-                for node in nodes:
-                    if _END in node:
-                        ends[j] += node[_END]
-        return ends
+        manner = _manner(text)
+        for place, names in tuple(found.items()):
+            if any(name.needs_capitals for name in names):
+                found[place] = [name for name in names if _counts(name, text, span(place), manner)]
+        places = sorted(found, key=lambda place: (place[0], -place[1])) if parts else _longest(found, len(tokens.words))
+        return tuple(
+            Match(concept, *span(place))
+            for place in places
+            for concept in dict.fromkeys(name.concept for name in found[place])
+        )
 
-    def _mended(self, token: _Token, language: Language) -> _Token:
-        return token._replace(word=self.near(token.word, language) or token.word)
+    def _lexicon(self, language: Language) -> Lexicon:
+        if language not in self._lexicons:
+            self._lexicons[language] = Lexicon.build(self.concepts.values(), language, self.exceptions.capitals)
+        return self._lexicons[language]
 
     def near(self, word: str, language: Language, known: Collection[str] = ()) -> str | None:
-        """The folded word of our names that `word` is a slip of: one edit, two from 8 letters on; else None.
-        Words that are ours or in `known` (folded) are never slips."""
-        word = fold(word)
-        ours = self._known[language]
-        if len(word) < _ONE_SLIP or not word.isalpha() or word in known or _HAN.search(word):
-            return None
-        if any(key in ours for key in (word, *_keys(word, language))) or word.rstrip("sx") in ours:
-            return None
-        return _nearest(word, self._slips[language])
+        """The folded word of our names that `word` is a slip of: one edit in words of 5 letters or more, two from
+        8 letters on; else None. Words that are ours or in `known` (folded) are never slips."""
+        folded = fold(word)
+        return None if folded in known else self._lexicon(language).near(folded)
 
     def gloss(self, text: str, language: Language) -> str:
         """`text` in English words for a model that knows English only: display names of what it names, in order,
@@ -156,34 +97,31 @@ class Terms:
         words: list[str] = []
         done = 0
         for match in self.find(text, language, slips=True):
-            if match.start < done:
-                continue
-            words += self._unknown(text[done : match.start], language)
-            words.append(self.names(match.concept, "en")[0])
-            done = match.end
-        return " ".join([*words, *self._unknown(text[done:], language)])
-
-    def _unknown(self, text: str, language: Language) -> Iterator[str]:
-        ignored = stopwords(language)
-        return (m[0] for m in _KEPT.finditer(text) if len(m[0]) > 1 and fold(m[0]) not in ignored)
+            if match.start >= done:
+                words += _unknown(text[done : match.start], language)
+                words.append(self.names(match.concept, "en")[0])
+                done = match.end
+        return " ".join([*words, *_unknown(text[done:], language)])
 
 
-def _keys(word: str, language: Language) -> tuple[str, ...]:
-    return turkish_bases(word) if language == "tr" else (STEM[language](word),)
+def load_terms(folder: Path = FOLDER) -> Terms:
+    """All concepts of the `.tsv` files in `folder`. Raises CorpusError that names the file and line."""
+    return Terms(read_concepts(folder), read_exceptions(folder))
 
 
-def _joined(folded: str, left: _Token, right: _Token) -> bool:
-    """Whether two tokens may belong to one name: nothing between them but a joiner or a line's end."""
-    gap = folded[left.end : right.start]
-    return not gap or (len(gap) <= 3 and not gap.strip(_JOINERS) and gap.count("\n") < 2)
+def _others(language: Language, folded: str) -> Iterable[Language]:
+    """Chinese for any Han; English for the Latin words in Chinese."""
+    if language == "zh":
+        return ("en",)
+    return ("zh",) if _HAN.search(folded) else ()
 
 
-def _counts(name: _Name, written: str, manner: str) -> bool:
+def _counts(name: Name, text: str, span: tuple[int, int], manner: str) -> bool:
     """An abbreviation that may be another word counts in capitals only; a rare one also in a question typed
     without any capitals, a common word not even in capitals where all is in capitals."""
     if not name.needs_capitals:
         return True
-    if written.removesuffix("s").isupper():
+    if text[span[0] : span[1]].removesuffix("s").isupper():
         return not (name.is_word and manner == "shouted")
     return not name.is_word and manner == "typed quickly"
 
@@ -194,37 +132,27 @@ def _manner(text: str) -> str:
     return "typed quickly" if len(text) <= _TYPED_QUICKLY and text == text.lower() else "written"
 
 
-def _spellings(name: str, language: Language) -> Iterator[tuple[str, ...]]:
-    """The token sequences a folded name may be written as: "her2" also "her 2", "pd-l1" also "pdl1"."""
-    for spelling in dict.fromkeys((name, name.replace("-", ""))):
-        words = tuple(TOKEN.findall(spelling))
-        apart = tuple(part for word in words for part in _apart(word))
-        for variant in dict.fromkeys((words, apart)):
-            yield from turkish_forms(variant) if language == "tr" else (variant,)
+def _longest(found: Found, count: int) -> list[tuple[int, int]]:
+    """Of overlapping places those whose squared lengths, in tokens, sum to most: long names win over short ones
+    on either side ("traitement du | cancer de l'œsophage")."""
+    ends = defaultdict[int, list[int]](list)
+    for (i, j), names in found.items():
+        if names:
+            ends[i].append(j)
+    best, take = [0] * (count + 1), [0] * (count + 1)
+    for i in range(count - 1, -1, -1):
+        best[i] = best[i + 1]
+        for j in ends.get(i, ()):
+            if (score := (j - i) ** 2 + best[j]) >= best[i]:
+                best[i], take[i] = score, j
+    chosen, i = [], 0
+    while i < count:
+        if take[i]:
+            chosen.append((i, take[i]))
+        i = take[i] or i + 1
+    return chosen
 
 
-def _apart(word: str) -> list[str]:
-    return re.findall(r"[a-z]+|[0-9]+", word) if _MIXED.fullmatch(word) else [word]
-
-
-def _by_first_letter(words: Collection[str]) -> dict[str, list[str]]:
-    groups = defaultdict[str, list[str]](list)
-    for word in sorted(words):
-        if len(word) >= _ONE_SLIP - 1 and word.isalpha() and not _HAN.search(word):
-            groups[word[0]].append(word)
-    return groups
-
-
-def _nearest(word: str, groups: Mapping[str, list[str]]) -> str | None:
-    from rapidfuzz import process
-    from rapidfuzz.distance import OSA
-
-    allowed = 2 if len(word) >= _TWO_SLIPS else 1
-    choices = groups.get(word[0], [])  # the first letter is the one that is seldom wrong
-    near = process.extract(word, choices, scorer=OSA.distance, score_cutoff=allowed, limit=5)
-    return min(near, key=lambda hit: (hit[1], abs(len(hit[0]) - len(word)), hit[0]))[0] if near else None
-
-
-def load_terms(folder: Path = FOLDER) -> Terms:
-    """All concepts of the `.tsv` files in `folder`. Raises CorpusError that names the file and line."""
-    return Terms(read_concepts(folder), read_exceptions(folder))
+def _unknown(text: str, language: Language) -> Iterator[str]:
+    ignored = stopwords(language)
+    return (m[0] for m in _KEPT.finditer(text) if len(m[0]) > 1 and fold(m[0]) not in ignored)
