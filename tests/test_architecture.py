@@ -19,7 +19,7 @@ LAYERS = [
     ["types"],
     ["errors"],
     ["settings"],
-    ["fold", "vocabulary", "language", "inflect", "terms"],
+    ["fold", "vocabulary", "language", "inflect", "lexicon", "terms"],
     ["translations", "split", "clean", "corpus"],
     ["translation_check"],
     ["lexical", "minilm", "endpoint", "embed", "searchable"],
