@@ -106,7 +106,8 @@ async def asked(message: cl.Message) -> None:
     except Exception as error:  # of whatever kind: its text must not reach a reader
         code = secrets.token_hex(3)
         log.error("code %s: %s\n%s", code, _safe(error), "".join(traceback.format_tb(error.__traceback__)))
-        await cl.Message(labels.say("notice.failed" if desk.sources() else "notice.unavailable", code=code)).send()
+        notice = labels.say("notice.failed" if desk.sources() else "notice.unavailable", code=code)
+        await cl.Message(_with_emergency(notice, labels)).send()
     finally:
         chat_contexts.pop(cl.context.session.id, None)  # Chainlit never frees it, and we never read it
 
@@ -117,6 +118,11 @@ def _refusal(question: str, labels: Labels) -> str | None:
     return None if question else labels.say("notice.empty")
 
 
+def _with_emergency(notice: str, labels: Labels) -> str:
+    """Whoever cannot be answered now is told where help is: nobody has looked at the question yet."""
+    return f"{notice}\n\n**{labels.say('welcome.emergency')}**"
+
+
 def _safe(error: Exception) -> str:
     """For the log: our own errors name files and fixes; others may hold what a reader wrote."""
     return str(error) if isinstance(error, RagError) else type(error).__name__
@@ -125,7 +131,7 @@ def _safe(error: Exception) -> str:
 async def _answer(question: str, labels: Labels) -> None:
     opening = asyncio.wrap_future(desk.open())
     if not desk.sources():
-        waiting = await cl.Message(labels.say("notice.preparing")).send()
+        waiting = await cl.Message(_with_emergency(labels.say("notice.preparing"), labels)).send()
         await asyncio.wait([opening])
         await waiting.remove()
     assistant = await opening
