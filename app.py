@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import sys
-import traceback
 from functools import partial
 from pathlib import Path
 
@@ -18,10 +16,9 @@ from chainlit.context import init_ws_context
 from chainlit.session import WebsocketSession
 
 from rag import view, web
-from rag.desk import Desk, remember
-from rag.door import QUESTION_LIMIT, Door, guard_events
+from rag.desk import Desk, incident, remember
+from rag.door import Door, guard_events, refusal
 from rag.errors import RagError
-from rag.escape import escape
 from rag.labels import Labels, labels_for, labels_of, preferred
 from rag.prompts import Template, load
 from rag.settings import Settings
@@ -67,15 +64,11 @@ async def profiles(_user: cl.User | None, language: str | None) -> list[cl.ChatP
 
 
 def _profile(template: Template, labels: Labels) -> cl.ChatProfile:
-    """Its description is also Chainlit's welcome text; the list of styles shows the first paragraph only."""
-    language = labels.language
-    title = template.title_in(language)
-    style = labels.say("welcome.style", title=title, description=template.description_in(language))
-    words = [escape(style), f"# {labels.say('welcome.title')}", labels.say("welcome.text")]
+    title, description = template.title_in(labels.language), template.description_in(labels.language)
     return cl.ChatProfile(
         name=template.name,
         display_name=title,
-        markdown_description="\n\n".join([*words, f"**{labels.say('welcome.emergency')}**"]),
+        markdown_description=view.welcome(title, description, labels),
         icon=f"{root}/public/mark.svg",
         default=template.name == settings.prompt,
     )
@@ -98,40 +91,22 @@ async def asked(message: cl.Message) -> None:
     """One question after the other; whatever goes wrong, the reader gets a kind sentence and a code."""
     labels, question = reader(), message.content.strip()
     try:
-        if refusal := _refusal(question, labels):
-            await cl.Message(refusal).send()
+        if refused := refusal(question, labels):
+            await cl.Message(refused).send()
             return
         async with cl.user_session.get("turn"):
             await _answer(question, labels)
     except Exception as error:  # of whatever kind: its text must not reach a reader
-        code = secrets.token_hex(3)
-        log.error("code %s: %s\n%s", code, _safe(error), "".join(traceback.format_tb(error.__traceback__)))
-        notice = labels.say("notice.failed" if desk.sources() else "notice.unavailable", code=code)
-        await cl.Message(_with_emergency(notice, labels)).send()
+        key = "notice.failed" if desk.sources() else "notice.unavailable"
+        await cl.Message(view.trouble(key, labels, code=incident(error))).send()
     finally:
         chat_contexts.pop(cl.context.session.id, None)  # Chainlit never frees it, and we never read it
-
-
-def _refusal(question: str, labels: Labels) -> str | None:
-    if len(question) > QUESTION_LIMIT:
-        return labels.say("notice.too_long", limit=QUESTION_LIMIT)
-    return None if question else labels.say("notice.empty")
-
-
-def _with_emergency(notice: str, labels: Labels) -> str:
-    """Whoever cannot be answered now is told where help is: nobody has looked at the question yet."""
-    return f"{notice}\n\n**{labels.say('welcome.emergency')}**"
-
-
-def _safe(error: Exception) -> str:
-    """For the log: our own errors name files and fixes; others may hold what a reader wrote."""
-    return str(error) if isinstance(error, RagError) else type(error).__name__
 
 
 async def _answer(question: str, labels: Labels) -> None:
     opening = asyncio.wrap_future(desk.open())
     if not desk.sources():
-        waiting = await cl.Message(_with_emergency(labels.say("notice.preparing"), labels)).send()
+        waiting = await cl.Message(view.trouble("notice.preparing", labels)).send()
         await asyncio.wait([opening])
         await waiting.remove()
     assistant = await opening

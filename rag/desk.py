@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
+import traceback
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
@@ -57,3 +59,12 @@ def remember(history: tuple[Turn, ...], question: str, answer: Answer) -> tuple[
     """The conversation with one more question and answer, the oldest lines let go."""
     new = (Turn("user", question[:TURN_LENGTH]), Turn("assistant", answer.text[:TURN_LENGTH]))
     return (*history, *new)[-TURNS:]
+
+
+def incident(error: Exception) -> str:
+    """A code for the reader, and in the log what happened under it: our own errors name files and fixes; of others
+    the kind and the place, since their text may hold what a reader wrote."""
+    code = secrets.token_hex(3)
+    what = str(error) if isinstance(error, RagError) else type(error).__name__
+    _log.error("code %s: %s\n%s", code, what, "".join(traceback.format_tb(error.__traceback__)))
+    return code

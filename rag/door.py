@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from rag.labels import CHAINLIT_TAGS, preferred
+from rag.labels import CHAINLIT_TAGS, Labels, preferred
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Any], Awaitable[None]]
@@ -148,6 +148,13 @@ def _asking(handler: Handler) -> Handler:
         return await handler(sid, {"message": message, "fileReferences": None})
 
     return client_message
+
+
+def refusal(question: str, labels: Labels) -> str | None:
+    """What to say to a question that is none: empty, or longer than anyone reads."""
+    if len(question) > QUESTION_LIMIT:
+        return labels.say("notice.too_long", limit=QUESTION_LIMIT)
+    return None if question else labels.say("notice.empty")
 
 
 def is_session_id(value: object) -> bool:

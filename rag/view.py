@@ -15,7 +15,7 @@ from rag.excerpt import link, panel, title_of
 from rag.labels import Labels
 from rag.types import Answer, AnswerSentence, Citation, Hit, Source
 
-__all__ = ["escape", "link", "markdown", "panel", "panels", "passages", "sources_text"]
+__all__ = ["escape", "link", "markdown", "panel", "panels", "passages", "sources_text", "trouble", "welcome"]
 
 _EXCERPT = 160  # characters of a passage in the list of what was found
 _MARKS = re.compile(r"(?:\s*\[\d+\])+")
@@ -37,6 +37,18 @@ def markdown(answer: Answer, labels: Labels, *, layout: str = "prose", show_orig
 def passages(hits: Sequence[Hit], labels: Labels) -> str:
     """The passages found, best first, each with its score, its ranks and how it begins, as a Markdown list."""
     return "\n".join(_hit(number, hit, labels) for number, hit in enumerate(hits, 1))
+
+
+def welcome(title: str, description: str, labels: Labels) -> str:
+    """The welcome text, after a paragraph of its own on the answer style: the list of styles shows only that one."""
+    style = escape(labels.say("welcome.style", title=title, description=description))
+    emergency = f"**{labels.say('welcome.emergency')}**"
+    return "\n\n".join([style, f"# {labels.say('welcome.title')}", labels.say("welcome.text"), emergency])
+
+
+def trouble(key: str, labels: Labels, **values: object) -> str:
+    """Why there is no answer now, and where help is: nobody has looked at the question yet."""
+    return f"{labels.say(key, **values)}\n\n**{labels.say('welcome.emergency')}**"
 
 
 def sources_text(answer: Answer) -> str:
