@@ -223,11 +223,11 @@ def _tables() -> _Tables:
 
 def _vocabulary() -> Iterable[tuple[Language, str]]:
     """The words of our names. Han needs none; two small letters are a unit, two capitals an abbreviation."""
-    for row in read_rows():
-        for language in ("en", "fr", "tr"):
-            for name, folded in zip(row.names[language], row.folded[language], strict=True):
-                if len(name) > 2 or name.isupper():
-                    yield from ((language, word) for word in WORD.findall(folded) if len(word) > 1)
+    rows = list(read_rows())
+    for language in ("en", "fr", "tr"):
+        words = WORD.findall("|".join("|".join(row.folded[language]) for row in rows))
+        short = (name for row in rows for name in row.names[language] if len(name) == 2 and name.isupper())
+        yield from ((language, word) for word in {*(w for w in words if len(w) > 2), *map(fold, short)})
 
 
 def _weigh(owners: Mapping[str, set[str]]) -> dict[str, tuple[tuple[str, float], ...]]:

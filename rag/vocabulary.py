@@ -1,15 +1,17 @@
 """The vocabulary files and their check.
 
 `data/terms/*.tsv` holds one concept a line, `concept kind en fr zh tr`; names of a cell are parted by `|`, the first
-is for display. `data/terms/exceptions.txt` lists what the rules would get wrong.
+is for display. `data/terms/exceptions.txt` lists what the rules would get wrong. A name of several concepts is
+found as all of them: nouns share names with verbs ("swelling"), languages cut the world differently.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from rag.errors import CorpusError
@@ -17,10 +19,12 @@ from rag.fold import HAN, fold
 from rag.types import LANGUAGES, Language
 
 FOLDER = Path(__file__).parent / "data" / "terms"
+#: Words of everyday life; they give way to the words of medicine, and share names with them freely.
+EVERYDAY = frozenset(f"{name}.tsv" for name in ("adjectives", "adverbs", "everyday", "everyday_nouns", "verbs"))
 COLUMNS = ("concept", "kind", "en", "fr", "zh", "tr")
 _SLUG = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _HAN = re.compile(f"[{HAN}]")
-_LATIN_WORD = re.compile(r"[a-z]{4,}")
+_LATIN_WORD = re.compile(r"(?<![A-Za-z])[a-z]{4,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,13 @@ class Concept:
 @dataclass(frozen=True, slots=True)
 class Exceptions:
     """`capitals`: abbreviations that are other words in lower case. `shared`: names (language, folded name) that
-    several concepts may have. `short`: names (language, folded name) that may be one character long."""
+    several concepts of medicine may have. `short`: names (language, folded name) that may be one character long.
+    `same`: a concept by the id of another that takes its names."""
 
     capitals: frozenset[str] = frozenset()
     shared: frozenset[tuple[str, str]] = frozenset()
     short: frozenset[tuple[str, str]] = frozenset()
+    same: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +79,9 @@ def _by_language(cells: tuple[str, ...]) -> dict[Language, tuple[str, ...]]:
 
 
 def read_rows(folder: Path = FOLDER) -> Iterator[Row]:
-    """Every row of every file, files in order of name; lines count from 1. Raises CorpusError on a row or header
+    """Every row of every file, those of medicine first; lines count from 1. Raises CorpusError on a row or header
     of other columns."""
-    for path in sorted(folder.glob("*.tsv")):
+    for path in sorted(folder.glob("*.tsv"), key=lambda path: (path.name in EVERYDAY, path.name)):
         text = path.read_text(encoding="utf-8")
         # Folding a file at once is several times faster than its names one by one, and keeps lines and tabs.
         lines = zip(text.splitlines(), fold(text).splitlines(), strict=True)
@@ -89,29 +95,58 @@ def read_rows(folder: Path = FOLDER) -> Iterator[Row]:
 
 
 def read_concepts(folder: Path = FOLDER) -> dict[str, Concept]:
-    """The concepts of `folder` by id."""
-    return {row.cells[0]: Concept(row.cells[0], row.cells[1], row.names, row.folded) for row in read_rows(folder)}
+    """The concepts of `folder` by id, those that are the same as one."""
+    same = read_exceptions(folder).same
+    groups: dict[str, list[Row]] = {}
+    rows = {row.cells[0]: row for row in read_rows(folder)}
+    for name in sorted(rows, key=lambda name: name in same):
+        groups.setdefault(same.get(name, name), []).append(rows[name])
+    return {name: _merged(name, groups[name]) for name in dict.fromkeys(same.get(name, name) for name in rows)}
+
+
+def _merged(name: str, rows: list[Row]) -> Concept:
+    names, folded = [row.names for row in rows], [row.folded for row in rows]
+    if len(rows) == 1:
+        return Concept(name, rows[0].cells[1], names[0], folded[0])
+    pairs = {language: dict(zip(_all(names, language), _all(folded, language), strict=True)) for language in LANGUAGES}
+    return Concept(
+        name,
+        rows[0].cells[1],
+        {language: tuple(pair) for language, pair in pairs.items()},
+        {language: tuple(pair.values()) for language, pair in pairs.items()},
+    )
+
+
+def _all(cells: Iterable[Mapping[Language, tuple[str, ...]]], language: Language) -> list[str]:
+    return [name for cell in cells for name in cell[language]]
 
 
 def read_exceptions(folder: Path = FOLDER) -> Exceptions:
-    """Lines of `exceptions.txt`: `capitals NAME`, `shared LANGUAGE NAME` or `short LANGUAGE NAME`."""
+    """Lines of `exceptions.txt`: `capitals NAME`, `shared LANGUAGE NAME`, `short LANGUAGE NAME` or `same ID ID`."""
     path = folder / "exceptions.txt"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    rows = [line.split(None, 1) for line in lines if line.strip() and not line.startswith("#")]
-    capitals = frozenset(rest for kind, rest in rows if kind == "capitals")
-    pairs = {"shared": set[tuple[str, str]](), "short": set[tuple[str, str]]()}
-    for kind, rest in rows:
-        if kind in pairs:
-            language, name = rest.split(None, 1)
-            pairs[kind].add((language, fold(name)))
-    return Exceptions(capitals, frozenset(pairs["shared"]), frozenset(pairs["short"]))
+    found = defaultdict[str, list[list[str]]](list)
+    for kind, *rest in (line.split(None, 2) for line in lines if line.strip() and not line.startswith("#")):
+        found[kind].append(rest)
+    return Exceptions(
+        capitals=frozenset(" ".join(rest) for rest in found["capitals"]),
+        shared=frozenset((language, fold(name)) for language, name in found["shared"]),
+        short=frozenset((language, fold(name)) for language, name in found["short"]),
+        same={other: kept for kept, other in found["same"]},
+    )
 
 
 def check_terms(folder: Path = FOLDER) -> list[str]:
     """What is wrong with the files of `folder`, one line each, with file and line; an empty list when all is well."""
     rows, exceptions = list(read_rows(folder)), read_exceptions(folder)
     problems = [problem for row in rows for problem in _row_problems(row, exceptions)]
-    return [*problems, *_twice(rows), *_shared(rows, exceptions)]
+    return [
+        *problems,
+        *_twice(rows),
+        *_shared(rows, exceptions),
+        *_alike(rows, exceptions),
+        *_unknown(rows, exceptions),
+    ]
 
 
 def _row_problems(row: Row, exceptions: Exceptions) -> Iterator[str]:
@@ -153,12 +188,34 @@ def _twice(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _shared(rows: Iterable[Row], exceptions: Exceptions) -> Iterator[str]:
+    """Names that two concepts of medicine have."""
     owners: dict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
     for row in rows:
-        for language, names in row.names.items():
-            for name in names:
-                owners[language, fold(name)].setdefault(row.cells[0], row)
+        if row.file not in EVERYDAY:
+            for language, names in row.folded.items():
+                for name in names:
+                    owners[language, name].setdefault(exceptions.same.get(row.cells[0], row.cells[0]), row)
     for key, concepts in owners.items():
         if len(concepts) > 1 and key not in exceptions.shared:
             where = ", ".join(f"{concept} ({row})" for concept, row in concepts.items())
             yield f"{key[0]} {key[1]!r} names {len(concepts)} concepts: {where}"
+
+
+def _alike(rows: Iterable[Row], exceptions: Exceptions) -> Iterator[str]:
+    """Concepts with one display name in three languages or more: most likely one concept."""
+    shown: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        for language, names in row.folded.items():
+            shown[language, names[0] if names else ""].add(exceptions.same.get(row.cells[0], row.cells[0]))
+    pairs = Counter(pair for concepts in shown.values() for pair in combinations(sorted(concepts), 2))
+    for (one, other), count in pairs.items():
+        if count > 2:
+            yield f"{one} and {other} are displayed alike in {count} languages: are they the same?"
+
+
+def _unknown(rows: Iterable[Row], exceptions: Exceptions) -> Iterator[str]:
+    concepts = {row.cells[0] for row in rows}
+    for other, kept in exceptions.same.items():
+        for name in (kept, other):
+            if name not in concepts or kept in exceptions.same:
+                yield f"exceptions.txt: same {kept} {other}: {name} is no concept to merge"
