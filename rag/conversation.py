@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from rag.language import detect, fold
-from rag.query import FORM_KINDS
+from rag.query import TOPIC_KINDS, kind_of, understand
 from rag.terms import Terms
 from rag.types import Language, Turn
 
@@ -43,28 +43,33 @@ def standalone(question: str, history: Sequence[Turn], language: Language, terms
     for text in [*earlier, question]:
         spoken = language if text is question else detect(text, default=language)
         if understood and _leans(text, spoken, terms):
-            understood = f"{_without(understood, _kinds(text, spoken, terms), spoken, terms)} {text}".strip()
+            kept = _without(understood, _kinds(text, spoken, terms), detect(understood, default=spoken), terms)
+            understood = f"{kept} {text}".strip()
         else:
             understood = text
     return understood
 
 
 def _leans(text: str, language: Language, terms: Terms) -> bool:
+    """A few terms, and an opening that goes on, a word that points back, or no medical topic of its own."""
     kinds = _kinds(text, language, terms)
-    folded = fold(text)
-    opens = bool(_patterns()["openings", language].search(folded))
-    refers = bool(_patterns()["pronouns", language].search(folded))
-    return len(kinds) <= _SHORT and (opens or len(kinds) <= 1 or (refers and "cancer" not in kinds))
+    plain = " ".join(re.findall(r"[\w'-]+", fold(text)))
+    opens = bool(_patterns()["openings", language].search(plain))
+    refers = bool(_patterns()["pronouns", language].search(plain))
+    topics = [kind for kind in kinds if kind in TOPIC_KINDS]
+    return len(kinds) <= _SHORT and (opens or not topics or (refers and "cancer" not in topics))
 
 
 def _kinds(text: str, language: Language, terms: Terms) -> list[str]:
-    """The kinds of the things that a text is about."""
-    kinds = (terms.concepts[match.concept].kind for match in terms.find(text, language, slips=True))
-    return [kind for kind in kinds if kind not in FORM_KINDS]
+    """The kinds of the things that a text is about, one for each place."""
+    kinds = [term.kind for term in understand(text, language, terms).terms]
+    return [kind for kind in kinds if kind not in ("adverb", "glue", "people")]
 
 
 def _without(text: str, kinds: Sequence[str], language: Language, terms: Terms) -> str:
-    gone = [m for m in terms.find(text, detect(text, default=language), slips=True) if terms.concepts[m.concept].kind in kinds]
-    for match in reversed(gone):
-        text = f"{text[: match.start]} {text[match.end :]}"
+    """`text` without what it names of these kinds, where they are topics."""
+    found = terms.find(text, language, slips=True)
+    gone = {(m.start, m.end) for m in found if kind_of(m, terms) in kinds and kind_of(m, terms) in TOPIC_KINDS}
+    for start, end in sorted(gone, reverse=True):
+        text = f"{text[:start]} {text[end:]}"
     return " ".join(text.split())

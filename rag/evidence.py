@@ -3,21 +3,24 @@ by how well its passage was found."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from rag.coverage import Coverage, Weighed, assess, share_covered, weigh
+from rag.coverage import Coverage, Weighed, assess, is_held, share_covered, weigh
 from rag.extract import Candidate, Chosen, choose
 from rag.query import Query
 from rag.retrieve import Found, Retriever
 from rag.searchable import Searchable
-from rag.types import Language, Passage, Sentence
+from rag.split import is_aside
+from rag.types import Hit, Language, Sentence
 
+_NEARBY = 3  # passages beside the chosen sentences that may hold the question's terms
+_FIGURE = re.compile(r"[0-9]")
 _CACHED = 20_000  # sentences whose keys are kept in memory
-_CONTEXT = 0.5  # what a term counts that only the title or heading of a sentence holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,25 @@ class Shares:
     """What a sentence's score is made of (tuned on development questions)."""
 
     meaning: float = 0.5
-    terms: float = 0.4
-    passage: float = 0.1
+    terms: float = 0.5
+    passage: float = 0.25
     same_language: float = 0.03
+    context: float = 0.5  # of what a term counts that only the title or heading holds
+    lead: float = 0.5  # of what a sentence gains from the nearer one it hangs on
+    aside: float = 0.7  # what is left of a sentence that asks, or speaks of its own article
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A sentence of a hit: the keys it holds, those of the title and heading above it, its unit vector [dimension]
+    and how near it is to the question, a cosine."""
+
+    sentence: Sentence
+    hit: Hit
+    keys: frozenset[str]
+    context: frozenset[str]
+    vector: np.ndarray | None
+    near: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,57 +66,65 @@ class Evidences:
         self._sentence_keys = lru_cache(_CACHED)(searchable.sentence_keys)
         self._context_keys = lru_cache(_CACHED)(searchable.context_keys)
 
-    def of(self, query: Query, found: Found, limit: int, keep: float = 0.75) -> Evidence:
+    def of(self, query: Query, found: Found, limit: int, keep: float = 0.8) -> Evidence:
         """At most about `limit` sentences out of the hits, and how well they cover the question."""
         terms = weigh(query, self._retriever.index.bm25.idf, self._ceiling)
         candidates = self._candidates(query, found, terms)
         chosen = choose(candidates, limit, keep)
-        cosine = max((self._cosine(c, found.vector) for c in candidates), default=0.0)
-        return Evidence(chosen, assess(terms, self._held(chosen, found), cosine))
+        cosine = max((self._cosine(candidate, found.vector) for candidate in candidates), default=0.0)
+        no_figure = query.asks_number and not any(_FIGURE.search(one.sentence.text) for one in chosen)
+        nearby = self._held((s for hit in found.hits[:_NEARBY] for s in hit.passage.sentences), found)
+        return Evidence(chosen, assess(terms, self._held((c.sentence for c in chosen), found), nearby, cosine, no_figure))
 
     def _candidates(self, query: Query, found: Found, terms: Sequence[Weighed]) -> list[Candidate]:
-        best = found.hits[0].score if found.hits else 1.0
-        return [
-            self._candidate(sentence, vector, hit.passage, hit.score / best, query, found.vector, terms)
+        seen = [
+            seen
             for hit, number in zip(found.hits, found.numbers, strict=True)
-            for sentence, vector in self._sentences(hit.passage, number)
-            if sentence.kind != "heading"
+            for seen in self._seen(hit, number, found.vector)
+            if seen.sentence.kind != "heading"
         ]
+        # What no sentence holds cannot tell them apart, and would only drown what does.
+        held = [t for t in terms if any(is_held(t, s.keys, s.context) for s in seen)]
+        best = found.hits[0].score if found.hits else 1.0
+        return [self._candidate(one, held, query, best) for one in seen]
 
-    def _sentences(self, passage: Passage, number: int) -> list[tuple[Sentence, np.ndarray | None]]:
-        vectors = self._retriever.index.sentence_vectors(number)
-        rows = [None] * len(passage.sentences) if vectors is None else [np.asarray(v, dtype=np.float32) for v in vectors]
-        return list(zip(passage.sentences, rows, strict=True))
+    def _seen(self, hit: Hit, number: int, asked: np.ndarray | None) -> Iterator[Seen]:
+        """Every sentence of a hit; one that hangs on another is read together with it."""
+        passage, vectors = hit.passage, self._retriever.index.sentence_vectors(number)
+        place = {sentence.start: n for n, sentence in enumerate(passage.sentences)}
+        context = self._context_keys(passage)
+        for n, sentence in enumerate(passage.sentences):
+            keys, vector, near = self._sentence_keys(sentence, passage.language), None, 0.0
+            lead = place.get(sentence.lead) if sentence.lead is not None else None
+            if lead is not None:
+                keys = keys | self._sentence_keys(passage.sentences[lead], passage.language)
+            if vectors is not None and asked is not None:
+                vector = np.asarray(vectors[n], dtype=np.float32)
+                near = float(vector @ asked)
+                near += self._shares.lead * max(0.0, float(vectors[lead] @ asked) - near) if lead is not None else 0.0
+            yield Seen(sentence, hit, keys, context, vector, near)
 
-    def _candidate(
-        self,
-        sentence: Sentence,
-        vector: np.ndarray | None,
-        passage: Passage,
-        passage_score: float,
-        query: Query,
-        asked: np.ndarray | None,
-        terms: Sequence[Weighed],
-    ) -> Candidate:
-        own = share_covered(terms, self._sentence_keys(sentence, passage.language))
-        context = share_covered(terms, self._sentence_keys(sentence, passage.language) | self._context_keys(passage))
-        covered = (1 - _CONTEXT) * own + _CONTEXT * context
-        meaning = float(vector @ asked) if vector is not None and asked is not None else covered
-        shares = self._shares
-        score = shares.meaning * meaning + shares.terms * covered + shares.passage * passage_score
-        score += shares.same_language * (passage.language == query.language)
-        return Candidate(sentence, score, passage.language, passage, vector)
+    def _candidate(self, seen: Seen, terms: Sequence[Weighed], query: Query, best: float) -> Candidate:
+        shares, language = self._shares, seen.hit.passage.language
+        own = share_covered(terms, seen.keys, seen.context)
+        about = share_covered(terms, seen.keys | seen.context)
+        covered = (1 - shares.context) * own + shares.context * about
+        score = shares.meaning * (seen.near if seen.vector is not None else covered) + shares.terms * covered
+        score += shares.passage * seen.hit.score / best + shares.same_language * (language == query.language)
+        if is_aside(seen.sentence.text, language):
+            score *= shares.aside
+        return Candidate(seen.sentence, score, language, seen.hit.passage, seen.vector)
 
     def _cosine(self, candidate: Candidate, asked: np.ndarray | None) -> float:
         return float(candidate.vector @ asked) if candidate.vector is not None and asked is not None else 0.0
 
-    def _held(self, chosen: Sequence[Chosen], found: Found) -> frozenset[str]:
-        """The keys of the chosen sentences and of the titles and headings above them."""
+    def _held(self, sentences: Iterable[Sentence], found: Found) -> frozenset[str]:
+        """The keys of sentences of the hits and of the titles and headings above them."""
         passages = {(s.source, s.start): hit.passage for hit in found.hits for s in hit.passage.sentences}
         held: set[str] = set()
-        for one in chosen:
-            passage = passages[one.sentence.source, one.sentence.start]
-            held |= self._sentence_keys(one.sentence, passage.language) | self._context_keys(passage)
+        for sentence in sentences:
+            passage = passages[sentence.source, sentence.start]
+            held |= self._sentence_keys(sentence, passage.language) | self._context_keys(passage)
         return frozenset(held)
 
 

@@ -28,9 +28,9 @@ from rag.types import Answer, Decision, Draft, Hit, Language, Outcome, Sentence,
 if TYPE_CHECKING:
     from rag.index import Index
 
-ANSWERS_FROM = 0.5  # the least chance that the sentences found answer the question (benchmarks/calibrate.py)
+ANSWERS_FROM = 0.33  # the least chance that the sentences found answer the question (benchmarks/calibrate.py)
 _CITED = ("answered", "boundary")
-PERSONAL_FROM = 0.35  # for a personal question, what the documents say in general need only be on its topic
+PERSONAL_FROM = 0.2  # for a personal question, what the documents say in general need only be on its topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,13 @@ class Assistant:
         """The `k` best passages for a question."""
         query = self._understand(question, history, self._language(question, language))
         return SearchResult(query.language, self._parts.retriever.find(query, k).hits)
+
+    def evidence(self, question: str, history: Sequence[Turn] = (), *, language: str | None = None) -> Evidence:
+        """The sentences that would answer and the chance that they do, whatever the guard says; for calibration."""
+        settings = self._parts.settings
+        query = self._understand(question, history, self._language(question, language))
+        found = self._parts.retriever.find(query, settings.passages)
+        return self._parts.evidences.of(query, found, load(settings.prompts).get(settings.prompt).sentences)
 
     def ask(
         self,

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-from rag.fold import fold
-from rag.language import stopwords
+from rag.language import fold, stopwords
 from rag.lexical import tokens
+from rag.split import sentences
 from rag.terms import Match, Terms
-from rag.types import Language
+from rag.types import Language, Span
 
 #: Kinds of the vocabulary that say how something is asked, not about what.
-FORM_KINDS = frozenset({"question", "phrase", "conversation", "politeness", "adverb", "quantifier", "function"})
+FORM_KINDS = frozenset({"question", "conversation"})
+#: Kinds that a title says once for a whole page: the disease, its stage and place.
+SUBJECT_KINDS = frozenset({"cancer", "precancer", "disease", "stage", "anatomy", "kind"})
+#: Kinds that make a question one about medicine; the order says which kind a word of several meanings is taken for.
+TOPIC_KINDS = (
+    "cancer", "treatment", "cancer_drug", "drug", "drug_class", "side_effect", "symptom", "stage", "disease", "precancer",
+    "anatomy", "laboratory", "procedure", "device", "testing", "vaccine", "pathogen", "hormone", "end_of_life",
+)  # fmt: skip
+#: Concepts of questions that only a figure answers.
+NUMBER_QUESTIONS = frozenset(
+    f"word_{name}"
+    for name in (
+        "how_many", "how_much", "how_much_cost", "how_long", "how_long_live", "how_often", "how_old", "what_percentage",
+        "what_dose", "how_likely", "what_time", "how_big", "how_fast",
+    )
+)  # fmt: skip
 _NAME = re.compile(r"[^\W\d_][^\W_]*(?:[-'][^\W_]+)*|\d+(?:[.,]\d+)*")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_LONG = {"zh": 60, "en": 40, "fr": 40, "tr": 30}  # words (characters in Chinese) from which a message is a story
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
     """Something the question is about. A text covers it by holding any of `keys`. `kind` is the vocabulary's
-    (cancer, drug, verb, ...), `word` where the vocabulary does not know it, `number` for figures."""
+    (cancer, drug, verb, ...); for what the vocabulary does not know it is `name`, `number`, `word`, or `glue` for
+    two Chinese characters that may be no word at all."""
 
     surface: str
     keys: frozenset[str]
@@ -29,23 +48,65 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`text` is the question as understood, `gloss` its English gloss for an English-only embedding model."""
+    """`text` is the question as understood, `gloss` what is embedded: for an English-only model an English gloss.
+    `asks_number` says that only a figure answers it: how many, how long, what percentage."""
 
     text: str
     language: Language
     keys: tuple[str, ...]
     gloss: str
     terms: tuple[Term, ...]
+    asks_number: bool = False
 
 
-def understand(text: str, language: Language, terms: Terms) -> Query:
-    """Words the vocabulary does not know are taken for misspelt ones where one known word is near."""
-    mended = mend(text, language, terms)
-    matches = terms.find(mended, language)
-    gloss = mended if language == "en" else terms.gloss(mended, language)
-    wanted = [*_concepts(mended, language, matches, terms), *_words(mended, language, matches)]
-    unique = {term.keys: term for term in wanted if term.kind not in FORM_KINDS}
-    return Query(mended, language, tuple(tokens(mended, language, terms)), gloss, tuple(unique.values()))
+def understand(text: str, language: Language, terms: Terms, *, english: bool = True) -> Query:
+    """Words the vocabulary does not know are taken for misspelt ones where one known word is near. A long message is
+    searched for its question, and for the subjects that the rest of it names."""
+    mended = mend(focus(text, language, terms), language, terms)
+    matches = _matches(mended, language, terms)
+    gloss = terms.gloss(mended, language) if english and language != "en" else mended
+    about = [match for match in matches if kind_of(match, terms) not in FORM_KINDS]
+    wanted = [*_concepts(mended, language, about, terms), *_words(mended, language, matches)]
+    unique = tuple({term.keys: term for term in wanted}.values())
+    keys = [*tokens(mended, language), *(f"#{match.concept}" for match in about)]
+    return Query(mended, language, tuple(keys), gloss, unique, any(m.concept in NUMBER_QUESTIONS for m in matches))
+
+
+def _matches(text: str, language: Language, terms: Terms) -> list[Match]:
+    """What the text names, the longest name at each place; of a question ("what are the symptoms") also what is
+    asked about (symptoms). Function words name nothing."""
+    longest = terms.find(text, language)
+    form = [match for match in longest if kind_of(match, terms) in FORM_KINDS]
+    parts = [m for m in terms.find(text, language, parts=True) if kind_of(m, terms) not in FORM_KINDS] if form else []
+    inner = [part for part in parts if _inside(part, form) and not _inside(part, parts)]
+    found = sorted({*longest, *inner}, key=lambda match: (match.start, match.end, match.concept))
+    return [m for m in found if m in form or fold(text[m.start : m.end]) not in stopwords(language)]
+
+
+def _inside(match: Match, others: Sequence[Match]) -> bool:
+    """Whether a longer one of `others` holds the match."""
+    size = match.end - match.start
+    return any(o.start <= match.start and match.end <= o.end and size < o.end - o.start for o in others)
+
+
+def focus(text: str, language: Language, terms: Terms) -> str:
+    """Of a long message its questions, or its last sentence, after the cancers and treatments that it names."""
+    size = len(_HAN.findall(text)) if language == "zh" else len(text.split())
+    if size < _LONG[language]:
+        return text
+    parts = [span.cut(text) for line in _lines(text) for span in sentences(text, line, language)]
+    asked = [part for part in parts if part.rstrip("\"'”’»」』) ").endswith(("?", "？"))] or parts[-1:]
+    told = " ".join(part for part in parts if part not in asked)
+    named = (told[m.start : m.end] for m in terms.find(told, language) if kind_of(m, terms) in ("cancer", "treatment", "stage"))
+    return " ".join([*dict.fromkeys(named), *asked])
+
+
+def _lines(text: str) -> Iterator[Span]:
+    return (Span(match.start(), match.end()) for match in re.finditer(r"[^\r\n]+", text))
+
+
+def kind_of(match: Match, terms: Terms) -> str:
+    return terms.concepts[match.concept].kind
 
 
 def mend(text: str, language: Language, terms: Terms) -> str:
@@ -56,28 +117,34 @@ def mend(text: str, language: Language, terms: Terms) -> str:
 
 
 def _concepts(text: str, language: Language, matches: Sequence[Match], terms: Terms) -> Iterator[Term]:
-    for match in matches:
-        surface = text[match.start : match.end]
-        keys = frozenset({f"#{match.concept}", *tokens(surface, language)})
-        yield Term(surface, keys, terms.concepts[match.concept].kind)
+    """One term for each place: where a name has several meanings, any of them covers it."""
+    for (start, end), group in groupby(matches, key=lambda match: (match.start, match.end)):
+        meanings = list(group)
+        kinds = sorted((kind_of(match, terms) for match in meanings), key=_priority)
+        surface = tokens(text[start:end], language)
+        own = surface if len(surface) == 1 else []  # of "breast cancer" each word alone is something else
+        yield Term(text[start:end], frozenset([*(f"#{match.concept}" for match in meanings), *own]), kinds[0])
+
+
+def _priority(kind: str) -> int:
+    return TOPIC_KINDS.index(kind) if kind in TOPIC_KINDS else len(TOPIC_KINDS)
 
 
 def _words(text: str, language: Language, matches: Sequence[Match]) -> Iterator[Term]:
-    """What the vocabulary does not know: words, figures, and runs of Chinese characters two by two."""
-    inside = _covers(matches)
-    rest = "".join("\n" if inside(position) else char for position, char in enumerate(text))
-    for piece in rest.split("\n"):
-        for found in _NAME.finditer(piece):
-            word = fold(found.group())
-            keys = [key for key in tokens(found.group(), language) if key not in stopwords(language)]
-            if word in stopwords(language) or not keys:
-                continue
-            if word.isascii() or language != "zh":
-                yield Term(found.group(), frozenset(keys), "number" if word[0].isdigit() else "word")
-            else:
-                yield from (Term(key, frozenset({key}), "word") for key in keys)
-
-
-def _covers(matches: Sequence[Match]) -> Callable[[int], bool]:
+    """What the vocabulary does not know: names, words, figures, and runs of Chinese characters two by two."""
     taken = {position for match in matches for position in range(match.start, match.end)}
-    return taken.__contains__
+    rest = "".join("\n" if position in taken else char for position, char in enumerate(text))
+    for found in _NAME.finditer(rest):
+        word, keys = found.group(), tokens(found.group(), language)
+        if fold(word) in stopwords(language) or not keys:
+            continue
+        if _HAN.search(word):
+            yield from (Term(key, frozenset({key}), "glue") for key in keys if len(key) > 1)
+        elif len(word) > 1:
+            yield Term(word, frozenset(keys), _kind(word, rest[: found.start()]))
+
+
+def _kind(word: str, before: str) -> str:
+    if word[0].isdigit():
+        return "number"
+    return "name" if word[0].isupper() and before.strip(" \"'“«(") and not before.rstrip().endswith((".", "?", "!")) else "word"

@@ -48,6 +48,12 @@ def connective(text: str, language: Language) -> str | None:
     return next((k for k in ("contrast", "refers") if _openings()[k, language].match(opening)), None)
 
 
+def is_aside(text: str, language: Language) -> bool:
+    """Whether a sentence asks, or speaks of the article it stands in, and so is no answer by itself."""
+    asks = text.rstrip("\"'”’»」』) ").endswith(("?", "？"))
+    return asks or bool(_openings()["aside", language].match(fold(text[:60])))
+
+
 def sentences(text: str, span: Span, language: Language) -> Iterator[Span]:
     """The sentences of one paragraph, in order, without the white space around them; together they hold all its text."""
     depths = _quote_depths(text, span)

@@ -1,0 +1,81 @@
+"""Fits the chance of an answer (`rag/coverage.py`) on development questions and prints its weights and figures.
+
+    python benchmarks/calibrate.py [--questions tests/questions/dev.jsonl] [--corpus seeds]
+
+Never on test questions: what is printed for them by `rag eval` must be news.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+
+from rag.coverage import Signals
+from rag.pipeline import Assistant, open_assistant
+from rag.settings import Settings
+from rag.types import Turn
+
+FOLDS, RIDGE = 10, 0.3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--questions", type=Path, default=Path("tests/questions/dev.jsonl"))
+    parser.add_argument("--corpus", type=Path, default=Path("seeds"))
+    args = parser.parse_args()
+    assistant = open_assistant(Settings.from_environment(corpus=args.corpus))
+    rows = [json.loads(line) for line in args.questions.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if row["outcome"][0] in ("answered", "not_in_corpus")]
+    x = np.array([astuple(signals_of(assistant, row)) for row in rows])
+    y = np.array([row["outcome"][0] == "answered" for row in rows])
+    weights = fit(x, y)
+    print("bias", weights[0].round(2))
+    for name, weight, column in zip(Signals.__dataclass_fields__, weights[1:], x.T, strict=True):
+        print(f"{name:10} {weight:6.2f}   alone: area {area(column, y):.3f}")
+    held_out = cross_validated(x, y)
+    print(f"{len(y)} questions, {FOLDS}-fold: area under the ROC curve {area(held_out, y):.3f}")
+    for answered in (0.90, 0.95, 0.98):
+        threshold = np.quantile(held_out[y], 1 - answered)
+        refused = float(np.mean(held_out[~y] < threshold))
+        print(f"threshold {1 / (1 + np.exp(-threshold)):.2f}: answers {answered:.0%} of answerable, refuses {refused:.0%} of others")
+
+
+def signals_of(assistant: Assistant, row: dict) -> Signals:
+    history = [Turn(turn["role"], turn["content"]) for turn in row["history"]]
+    return assistant.evidence(row["question"], history).coverage.signals
+
+
+def fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Weights [1 + features], ridge-regularised; both classes count alike. Newton's method."""
+    x = np.c_[np.ones(len(x)), x]
+    counts = np.where(y, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
+    weights, ridge = np.zeros(x.shape[1]), RIDGE * np.diag([1e-6, *[1.0] * (x.shape[1] - 1)])
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-x @ weights))
+        gradient = x.T @ (counts * (chance - y)) + ridge @ weights
+        weights -= np.linalg.solve((x * (counts * chance * (1 - chance))[:, None]).T @ x + ridge, gradient)
+    return weights
+
+
+def cross_validated(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """For each question [n] the logit that weights fitted without its fold give it."""
+    fold = np.random.default_rng(0).permutation(len(y)) % FOLDS
+    logits = np.zeros(len(y))
+    for number in range(FOLDS):
+        weights = fit(x[fold != number], y[fold != number])
+        logits[fold == number] = np.c_[np.ones((fold == number).sum()), x[fold == number]] @ weights
+    return logits
+
+
+def area(scores: np.ndarray, y: np.ndarray) -> float:
+    """Area under the ROC curve: the chance that an answerable question scores higher than another."""
+    answerable, other = scores[y][:, None], scores[~y][None]
+    return float(np.mean(answerable > other) + 0.5 * np.mean(answerable == other))
+
+
+if __name__ == "__main__":
+    main()
