@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rag.fold import HAN, align, fold, is_traditional, repair, to_simplified, to_traditional
 from rag.types import LANGUAGES, Language
-from rag.vocabulary import read_rows
+from rag.vocabulary import COLUMNS, read_rows
 
 if TYPE_CHECKING:
     from lingua import LanguageDetector
@@ -225,17 +225,21 @@ def _vocabulary() -> Iterable[tuple[Language, str]]:
     """The words of our names. Han needs none; two small letters are a unit, two capitals an abbreviation."""
     rows = list(read_rows())
     for language in ("en", "fr", "tr"):
-        words = WORD.findall("|".join("|".join(row.folded[language]) for row in rows))
-        short = (name for row in rows for name in row.names[language] if len(name) == 2 and name.isupper())
-        yield from ((language, word) for word in {*(w for w in words if len(w) > 2), *map(fold, short)})
+        column = COLUMNS.index(language)
+        words = WORD.findall("\n".join(row.folded_cells[column] for row in rows))
+        names = "|".join(row.cells[column] for row in rows).split("|")
+        short = (fold(name) for name in names if len(name) == 2 and name.isupper())
+        yield from ((language, word) for word in {*(w for w in words if len(w) > 2), *short})
 
 
 def _weigh(owners: Mapping[str, set[str]]) -> dict[str, tuple[tuple[str, float], ...]]:
-    """A sign of several languages counts less for each; people here mostly write one of ours, so a foreign
-    owner takes half of what one of ours takes."""
-    weighed = {}
-    for sign, languages in owners.items():
-        ours = len(languages & set(LANGUAGES))
-        both = {True: 1 / (ours + (len(languages) - ours) / 2), False: 1 / len(languages)}
-        weighed[sign] = tuple((code, both[code in LANGUAGES]) for code in sorted(languages))
-    return weighed
+    return {sign: _weights(frozenset(languages)) for sign, languages in owners.items()}
+
+
+@cache
+def _weights(languages: frozenset[str]) -> tuple[tuple[str, float], ...]:
+    """What a sign of `languages` counts for each: less when they are several; people here mostly write one of
+    ours, so a foreign language takes half of what one of ours takes."""
+    ours = len(languages & set(LANGUAGES))
+    own, foreign = 1 / (ours + (len(languages) - ours) / 2), 1 / len(languages)
+    return tuple((code, own if code in LANGUAGES else foreign) for code in sorted(languages))
