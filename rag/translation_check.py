@@ -7,7 +7,6 @@ language of a sentence and its translation. Cue words stand in `data/translation
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,18 +56,16 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """A sentence and its translation, as written and folded."""
+class _Side:
+    """A sentence or its translation, as written and folded."""
 
-    source: str
-    target: str
-    source_language: Language
-    target_language: Language
-    is_heading: bool
+    text: str
+    folded: str
+    language: Language
 
     @property
-    def folded(self) -> tuple[tuple[str, Language], tuple[str, Language]]:
-        return (fold(self.source), self.source_language), (fold(self.target), self.target_language)
+    def words(self) -> tuple[str, Language]:
+        return self.folded, self.language
 
 
 def report(corpus: Path) -> Report:
@@ -122,72 +119,69 @@ def suspicious(
 ) -> list[str]:
     """Why `translation` should be looked at again; empty when nothing was seen. `source_language` where it is known."""
     own = source_language or detect(sentence.text)
-    pair = _Pair(sentence.text, translation, own, language, sentence.kind == "heading")
-    return [reason for check in _CHECKS for reason in check(pair)]
+    source = _Side(sentence.text.strip(), fold(sentence.text.strip()), own)
+    target = _Side(translation.strip(), fold(translation.strip()), language)
+    return [reason for check in _CHECKS for reason in check(source, target)]
 
 
-def _untranslated(pair: _Pair) -> Iterator[str]:
-    (source, own), (target, wanted) = pair.folded
-    words = len(re.findall(r"\w+", target))
-    han = len(_HAN.findall(target))
-    if (source == target and (han or words >= _NO_TRANSLATION_NEEDED)) or bool(han) != (wanted == "zh"):
-        yield f"left in {own}" if source == target or own == "zh" or wanted == "zh" else "in another script"
-    elif words >= _NO_TRANSLATION_NEEDED and detect(pair.target, default=wanted) == own != wanted:
-        yield f"left in {own}"
-    if wanted == "zh" and is_traditional(pair.target):
+def _language(source: _Side, target: _Side) -> Iterator[str]:
+    found = detect(target.text, default=target.language)
+    same = source.folded == target.folded and source.language != target.language
+    if target.language != "zh" and _HAN.search(target.text):
+        yield "left in zh" if source.language == "zh" else "holds Chinese characters"
+    elif (same or found != target.language) and len(re.findall(r"\w+", target.folded)) >= _NO_TRANSLATION_NEEDED:
+        yield f"left in {source.language}" if same or found == source.language else f"reads as {found}"
+    if target.language == "zh" and is_traditional(target.text):
         yield "in traditional characters"
 
 
-def _figures(pair: _Pair) -> Iterator[str]:
-    source, target = (figures(*side) for side in pair.folded)
-    said, told = (number_words(*side) for side in pair.folded)
-    lost = Counter({figure: 1 for figure in source - target if figure not in told})
-    added = Counter({figure: 1 for figure in target - source if figure not in said})
+def _numbers(source: _Side, target: _Side) -> Iterator[str]:
+    wrote, writes = figures(*source.words), figures(*target.words)
+    said, says = number_words(*source.words), number_words(*target.words)
+    lost = {figure for figure in wrote - writes if figure not in says}
+    added = {figure for figure in writes - wrote if figure not in said}
     # A number word alone is often idiom, so it only counts when another one stands in its place; "one" never does.
-    swapped = [(ours - theirs) - figure for ours, theirs, figure in ((said, told, target), (told, said, source))]
-    lost += swapped[0] if all(set(words) - {"1"} for words in swapped) else Counter()
-    for kind, numbers in (("lost", lost), ("added", added)):
-        if numbers:
-            yield f"number {kind}: " + ", ".join(str(number) for number in sorted(numbers, key=str))
+    gone, come = set((said - says) - writes) - {"1"}, set((says - said) - wrote) - {"1"}
+    if lost or (gone and come):
+        yield "number lost: " + ", ".join(sorted(lost | (gone if come else set())))
+    if added:
+        yield "number added: " + ", ".join(sorted(added))
 
 
-def _negation(pair: _Pair) -> Iterator[str]:
-    source, target = pair.folded
-    if demands("negation", *source) and not answers("negation", *target):
+def _negation(source: _Side, target: _Side) -> Iterator[str]:
+    if demands("negation", *source.words) and not answers("negation", *target.words):
         yield "negation lost"
-    if demands("negation", *target) and not answers("negation", *source):
+    if demands("negation", *target.words) and not answers("negation", *source.words):
         yield "negation added"
 
 
-def _hedges(pair: _Pair) -> Iterator[str]:
-    source, target = pair.folded
+def _hedges(source: _Side, target: _Side) -> Iterator[str]:
     for kind in hedges():
-        if demands(kind, *source) and not answers(kind, *target):
+        if demands(kind, *source.words) and not answers(kind, *target.words):
             yield f"hedge lost: {kind}"
 
 
-def _structure(pair: _Pair) -> Iterator[str]:
-    source, target = pair.source.strip(), pair.target.strip()
-    if _LABEL.match(source) and not _LABELLED.match(target):
+def _structure(source: _Side, target: _Side) -> Iterator[str]:
+    if _LABEL.match(source.text) and not _LABELLED.match(target.text):
         yield "label lost"
-    if source.endswith((":", "：")) and not target.endswith((":", "：")):
+    if source.text.endswith((":", "：")) and not target.text.endswith((":", "：")):
         yield "colon before the list lost"
-    if _count(target, pair.target_language) > max(1, _count(source, pair.source_language)):
+    if _count(target) > max(1, _count(source)):
         yield "more than one sentence"
 
 
-def _length(pair: _Pair) -> Iterator[str]:
-    source, target = characters(pair.source, pair.source_language), characters(pair.target, pair.target_language)
+def _count(side: _Side) -> int:
+    return sum(1 for _ in sentences(side.text, Span(0, len(side.text)), side.language))
+
+
+def _length(source: _Side, target: _Side) -> Iterator[str]:
+    expected, found = characters(source.text, source.language), characters(target.text, target.language)
     low, high = _LENGTH_BOUNDS
-    if target + _LENGTH_SLACK < low * source or target - _LENGTH_SLACK > high * source:
-        yield f"length far off: {target / source:.0%} of what is usual"
+    if found + _LENGTH_SLACK < low * expected or found - _LENGTH_SLACK > high * expected:
+        yield f"length far off: {found / max(expected, 1):.0%} of what is usual"
 
 
-_CHECKS: tuple[Callable[[_Pair], Iterator[str]], ...] = (
-    *(_untranslated, _figures, _negation),
+_CHECKS: tuple[Callable[[_Side, _Side], Iterator[str]], ...] = (
+    *(_language, _numbers, _negation),
     *(_hedges, _structure, _length),
 )
-
-
-def _count(text: str, language: Language) -> int:
-    return sum(1 for _ in sentences(text, Span(0, len(text)), language))

@@ -33,9 +33,16 @@ def hedges() -> tuple[str, ...]:
 
 
 def demands(kind: str, text: str, language: Language) -> bool:
-    """Whether the text holds a cue of the kind (`negation` or one of `hedges()`) that a translation must keep."""
+    """Whether the text holds a cue of the kind (`negation` or one of `hedges()`) that a translation must keep: a
+    strong one that is not part of a longer weak one ("not" in "not only")."""
     neutral, weak, strong = _patterns(kind, language)
-    return bool(strong.search(weak.sub(" ", neutral.sub(" ", text))))
+    plain = neutral.sub(" ", text)
+    softened = [match.span() for match in weak.finditer(plain)]
+    return any(not _inside(match.span(), softened) for match in strong.finditer(plain))
+
+
+def _inside(span: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
+    return any(start <= span[0] and span[1] <= end and (start, end) != span for start, end in spans)
 
 
 def answers(kind: str, text: str, language: Language) -> bool:
