@@ -37,7 +37,8 @@ _SPECIAL = {
     **dict.fromkeys("&＆﹠", " "),  # so that folding twice never finds an entity that folding once made
     **dict(zip("ıİøØłŁ", "iiooll", strict=True)),
     **dict(zip("œŒæÆ", ("oe", "oe", "ae", "ae"), strict=True)),
-    **dict(zip("著妳痠甦佈証綫纔喫", "着你酸苏布证线才吃", strict=True)),
+    # Variants that OpenCC leaves alone or changes by phrase only, so that both spellings of a word meet.
+    **dict(zip("著妳牠甦佈証綫纔喫甚痺睪谘瞭覆藉像痲葯", "着你它苏布证线才吃什痹睾咨了复借象麻药", strict=True)),
 }
 _ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _IS_HAN = re.compile(f"[{HAN}]")

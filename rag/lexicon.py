@@ -122,11 +122,12 @@ def _spellings(name: str, language: Language) -> Iterator[tuple[str, ...]]:
 
 def _joined(gap: str, before: str) -> bool:
     """Whether two tokens with `gap` between them may belong to one name: nothing but a joiner, a line's end, or
-    the point of an ordinal number."""
+    the point of an ordinal, a version or an initial ("4. evre", "18.2", "H. pylori")."""
     if gap in ("", " "):
         return True
     bare = gap.strip(_JOINERS)
-    return len(gap) <= 3 and gap.count("\n") < 2 and (not bare or (bare == "." and before.isdecimal()))
+    pointed = bare == "." and (before[-1].isdecimal() or len(before) == 1)
+    return len(gap) <= 3 and gap.count("\n") < 2 and (not bare or pointed)
 
 
 def _by_letter(words: Iterable[str]) -> dict[str, list[str]]:
