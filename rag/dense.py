@@ -127,7 +127,8 @@ def _failures(where: str) -> Iterator[None]:
         yield
     except (ChromaError, HTTPError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise IndexMissing(f"{where} failed: {what[:200]}", hint="see that it has room, or run `rag index`") from error
+        hint = "see that it has room; `rag index` builds the index again"
+        raise IndexMissing(f"{where} failed: {what[:200]}", hint=hint) from error
 
 
 @contextmanager

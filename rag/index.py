@@ -33,7 +33,10 @@ __all__ = ["Index", "Info", "build", "open_index", "store_of"]
 
 _PACKAGE = Path(__file__).parent
 #: What decides, beside corpus and settings, what an index holds: this code, its data, and formats of two libraries.
-CODE = ("builder", "clean", "contents", "corpus", "lexical", "searchable", "split", "terms", "translations")
+CODE = (
+    *("corpus", "clean", "split", "fold", "language", "inflect", "lexicon", "vocabulary", "terms", "translations"),
+    *("lexical", "searchable", "contents", "builder"),
+)
 _LIBRARIES = ("bm25s", "chromadb")
 log = logging.getLogger(__name__)
 
