@@ -196,6 +196,15 @@ def _prompts(args: argparse.Namespace) -> int:
     return templates.broken[0].exit_status if templates.broken else 0
 
 
+def _translations(args: argparse.Namespace) -> int:
+    from rag.translation_check import lines, report
+
+    found = report(_settings(args).corpus)
+    for line in lines(found):
+        print(line)
+    return 0 if found.is_complete else 3
+
+
 def _doctor(args: argparse.Namespace) -> int:
     from rag.doctor import examine
 
@@ -236,6 +245,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, tupl
     "batch": (_batch, "answer a file of questions, a line each", (_IN, _OUT, _SEARCH_ONLY, _K)),
     "check": (_check, "does the evidence carry the sentence? a line each", (_IN, _OUT)),
     "prompts": (_prompts, "the prompt templates, and what is wrong with the broken ones", ()),
+    "translations": (_translations, "which sentences are translated, stale or suspicious", ()),
     "doctor": (_doctor, "what is there, what is not, and the fix", ()),
 }
 
