@@ -21,6 +21,7 @@ _DROPPED = {
     "gogs": "gogus", "karn": "karin", "beyn": "beyin", "boyn": "boyun", "burn": "burun", "agz": "agiz",
     "aln": "alin", "omz": "omuz", "bagr": "bagir", "ogl": "ogul", "nabz": "nabiz", "hacm": "hacim", "izn": "izin",
     "sekl": "sekil", "vakt": "vakit", "zihn": "zihin", "fikr": "fikir", "emr": "emir", "omr": "omur", "resm": "resim",
+    "nakl": "nakil", "kayb": "kayip", "kism": "kisim", "akl": "akil", "sehr": "sehir", "cism": "cisim", "asl": "asil",
 }  # fmt: skip
 _SOFTENED = {"g": "k", "d": "t", "b": "p"}
 _POSSESSIVE = r"(?:s?[iu]|[iu]?m(?:[iu]z)?|[iu]?n(?:[iu]z)?|l[ae]r[iu])"

@@ -154,5 +154,8 @@ def _longest(found: Found, count: int) -> list[tuple[int, int]]:
 
 
 def _unknown(text: str, language: Language) -> Iterator[str]:
+    """Latin words and numbers of `text` that are no function words, nor joined from them ("peut-elle")."""
     ignored = stopwords(language)
-    return (m[0] for m in _KEPT.finditer(text) if len(m[0]) > 1 and fold(m[0]) not in ignored)
+    for word in _KEPT.findall(text):
+        if len(word) > 1 and not all(part in ignored or len(part) < 2 for part in fold(word).split("-")):
+            yield word

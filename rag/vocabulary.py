@@ -19,7 +19,12 @@ from rag.fold import HAN, fold
 from rag.types import LANGUAGES, Language
 
 FOLDER = Path(__file__).parent / "data" / "terms"
-#: Words of everyday life; they give way to the words of medicine, and share names with them freely.
+#: The order of files; the first concept of a name is the one it is glossed with. Files that are not named come last.
+ORDER = (
+    "cancers", "stages", "treatments", "side_effects", "symptoms", "tests", "anatomy", "drugs", "care",
+    "infection", "general_medical", "everyday", "everyday_nouns", "verbs", "adjectives", "adverbs",
+)  # fmt: skip
+#: Words of everyday life share names freely, with each other and with those of medicine.
 EVERYDAY = frozenset(f"{name}.tsv" for name in ("adjectives", "adverbs", "everyday", "everyday_nouns", "verbs"))
 COLUMNS = ("concept", "kind", "en", "fr", "zh", "tr")
 _SLUG = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
@@ -79,9 +84,10 @@ def _by_language(cells: tuple[str, ...]) -> dict[Language, tuple[str, ...]]:
 
 
 def read_rows(folder: Path = FOLDER) -> Iterator[Row]:
-    """Every row of every file, those of medicine first; lines count from 1. Raises CorpusError on a row or header
+    """Every row of every file, in the order of `ORDER`; lines count from 1. Raises CorpusError on a row or header
     of other columns."""
-    for path in sorted(folder.glob("*.tsv"), key=lambda path: (path.name in EVERYDAY, path.name)):
+    places = {name: place for place, name in enumerate(ORDER)}
+    for path in sorted(folder.glob("*.tsv"), key=lambda path: (places.get(path.stem, len(ORDER)), path.name)):
         text = path.read_text(encoding="utf-8")
         # Folding a file at once is several times faster than its names one by one, and keeps lines and tabs.
         lines = zip(text.splitlines(), fold(text).splitlines(), strict=True)
