@@ -40,6 +40,11 @@ class Collection:
     def __init__(self, client: ClientAPI, collection: Any, where: str) -> None:
         self._client, self._collection, self._where = client, collection, where
 
+    @property
+    def chroma(self) -> Any:
+        """Chroma's own collection, for other libraries' readers."""
+        return self._collection
+
     def add(self, ids: Sequence[str], sources: Sequence[str], vectors: np.ndarray) -> None:
         """Vectors [n, dimension], few enough for `batch`. Raises IndexMissing."""
         with _failures(self._where):

@@ -60,6 +60,11 @@ class Assistant:
         self._parts = parts
 
     @property
+    def parts(self) -> Parts:
+        """What it is made of, for another assistant that has one part of its own."""
+        return self._parts
+
+    @property
     def sources(self) -> Mapping[str, Source]:
         return self._parts.index.sources
 
@@ -150,11 +155,12 @@ class Assistant:
 def _decide(decision: Decision | None, coverage: Coverage) -> tuple[Outcome, Decision]:
     """Answered or not, by the chance that the evidence answers; a personal question keeps the rule that saw it."""
     if decision:
-        return ("boundary" if coverage.score >= PERSONAL_FROM else "declined"), decision
+        scored = replace(decision, score=coverage.score)
+        return ("boundary" if coverage.score >= PERSONAL_FROM else "declined"), scored
     answered = coverage.score >= ANSWERS_FROM
     missing = f"; not held: {', '.join(coverage.missing)}" if coverage.missing and not answered else ""
     rule = "coverage.enough" if answered else "coverage.too_little"
-    return ("answered" if answered else "not_in_corpus"), Decision(rule, f"{coverage.reason}{missing}")
+    return ("answered" if answered else "not_in_corpus"), Decision(rule, f"{coverage.reason}{missing}", score=coverage.score)
 
 
 def _check_engine(engine: str) -> None:

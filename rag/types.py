@@ -128,11 +128,13 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the guard decided and by which rule; `reason` is for the operator, in English."""
+    """What the guard decided and by which rule; `reason` is for the operator, in English. `score` is the chance, 0 to
+    1, that the documents hold an answer, where it was looked at."""
 
     rule: str
     reason: str
     outcome: Outcome | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
