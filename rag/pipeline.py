@@ -15,7 +15,7 @@ from rag.errors import ModelError
 from rag.evidence import Evidence, Evidences, languages_of
 from rag.guard import Guard
 from rag.language import detect, to_traditional
-from rag.prompts import Template, load
+from rag.prompts import load
 from rag.query import Query, understand
 from rag.reply import Asked, Reply
 from rag.retrieve import Found, Retriever
@@ -160,7 +160,8 @@ def _decide(decision: Decision | None, coverage: Coverage) -> tuple[Outcome, Dec
     answered = coverage.score >= ANSWERS_FROM
     missing = f"; not held: {', '.join(coverage.missing)}" if coverage.missing and not answered else ""
     rule = "coverage.enough" if answered else "coverage.too_little"
-    return ("answered" if answered else "not_in_corpus"), Decision(rule, f"{coverage.reason}{missing}", score=coverage.score)
+    why = Decision(rule, f"{coverage.reason}{missing}", score=coverage.score)
+    return ("answered" if answered else "not_in_corpus"), why
 
 
 def _check_engine(engine: str) -> None:
