@@ -81,11 +81,13 @@ def test_repair_mends_accidents_and_nothing_else(text, shown):
     assert repair(text) == shown
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_folding_twice_is_folding_once(text):
     assert fold(fold(text)) == fold(text)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["&", "amp;", "lt;", "#38;", "#x26", ";", "＆", "醫", "(yī)", "（", "m", "²", "₂", "3"]))
 )
@@ -100,6 +102,7 @@ def test_no_character_needs_folding_twice():
     assert fold(once) == once
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("aé œİ²½…&;lt(yī醫穩院)\u00ad\u0301™")))
 def test_every_folded_character_knows_where_it_comes_from(text):
     folded, at = align(text)
@@ -141,6 +144,7 @@ def test_scripts_convert_both_ways():
     assert to_simplified("化療後為什麼頭髮會掉") == "化疗后为什么头发会掉"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("放療後為什麼腫瘤還在醫院皇后干里")))
 def test_traditional_text_is_left_alone(text):
     if is_traditional(text):
@@ -269,7 +273,7 @@ def test_long_texts_are_judged_by_samples():
     assert detect("Le traitement du cancer est long. " * 20_000) == "fr"
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.text(), st.sampled_from(LANGUAGES))
 def test_every_text_has_a_language(text, default):
     found = identify(text, default)

@@ -253,7 +253,7 @@ WORDS = st.sampled_from(
 TEXTS = st.one_of(st.text(), st.lists(WORDS, max_size=12).map(" ".join), st.lists(WORDS, max_size=8).map("".join))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(TEXTS, st.sampled_from([None, *LANGUAGES]), st.booleans())
 def test_matches_lie_inside_the_text(terms, text, language, parts):
     for match in terms.find(text, language, parts=parts):
@@ -261,14 +261,14 @@ def test_matches_lie_inside_the_text(terms, text, language, parts):
         assert match.concept in terms.concepts
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(TEXTS, st.sampled_from(LANGUAGES))
 def test_chosen_matches_do_not_overlap(terms, text, language):
     spans = sorted({(m.start, m.end) for m in terms.find(text, language)})
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(WORDS, max_size=6).map(" ".join), st.lists(WORDS, max_size=6).map(" ".join), st.sampled_from(LANGUAGES))
 def test_two_paragraphs_name_what_each_names(terms, one, other, language):
     # The manner is told by the whole text, so both need a capital that says they were not typed quickly.
@@ -279,7 +279,7 @@ def test_two_paragraphs_name_what_each_names(terms, one, other, language):
     assert [(m.concept, m.start) for m in terms.find(one + gap + other, language)] == first + second
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(TEXTS, st.sampled_from(LANGUAGES))
 def test_every_text_has_a_gloss(terms, text, language):
     assert isinstance(terms.gloss(text, language), str)
