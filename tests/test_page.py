@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from browser import HOSTILE, Server, Visit, browser, server, visit
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from rag.labels import labels_for
 
@@ -39,7 +39,9 @@ def test_the_page_is_up_before_the_index_is_built(server: Server) -> None:
     assert server.was_up_before_the_index
 
 
-def test_a_question_is_answered_with_chips_that_open_the_exact_words(server: Server, visit: Opened) -> None:
+def test_a_question_is_answered_with_chips_that_open_the_exact_words(
+    server: Server, visit: Opened, browser: Browser
+) -> None:
     reader = visit()
     reader.ask(QUESTION)
     page = reader.page
@@ -65,19 +67,11 @@ def test_a_question_is_answered_with_chips_that_open_the_exact_words(server: Ser
     assert document.locator(".text").text_content() == whole
     assert document.evaluate("window.opener") is None
 
-
-def test_the_document_needs_no_script(server: Server, visit: Opened) -> None:
-    reader = visit(java_script_enabled=True)
-    reader.ask(QUESTION)
-    reader.chip(1)
-    href = reader.page.locator("a.citation-link").get_attribute("href") or ""
-    browser = reader.context.browser
-    assert browser
     plain = browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 640}, color_scheme="dark")
-    page = plain.new_page()
-    page.goto(server.address + href)
-    expect(page.locator("mark#cited")).to_be_in_viewport()
-    assert " ".join((page.locator("mark").text_content() or "").split()) == cited_in(server, href)
+    without_script = plain.new_page()
+    without_script.goto(document.url)
+    expect(without_script.locator("mark#cited")).to_be_in_viewport()
+    assert words_of(without_script, "main mark") == cited
     plain.close()
 
 
@@ -133,7 +127,7 @@ def test_a_new_and_an_edited_template_are_there_without_a_restart(server: Server
 @pytest.mark.parametrize(
     ("locale", "tag"), [("en-GB", "en"), ("fr-CA", "fr"), ("zh-CN", "zh"), ("zh-TW", "zh-Hant"), ("tr-TR", "tr")]
 )
-def test_the_page_speaks_the_browsers_language(visit: Opened, locale: str, tag: str) -> None:
+def test_the_page_speaks_the_browsers_language_and_answers_in_it(visit: Opened, locale: str, tag: str) -> None:
     reader, labels = visit(locale=locale), labels_for(tag)
     page = reader.page
     expect(page.locator("html")).to_have_attribute("lang", tag)
@@ -148,17 +142,13 @@ def test_the_page_speaks_the_browsers_language(visit: Opened, locale: str, tag: 
     expect(about).to_contain_text("Citewell")
     is_english = "What it is, and what it is not" in about.inner_text()
     assert is_english == (tag == "en")
+    page.keyboard.press("Escape")
 
-
-@pytest.mark.parametrize("tag", ["en", "fr", "zh", "tr"])
-def test_a_starter_of_each_language_is_answered_in_it(visit: Opened, tag: str) -> None:
-    reader, labels = visit(locale=tag), labels_for(tag)
-    reader.page.locator("#starters button").first.click()
+    page.locator("#starters button").first.click()
     reader.answered()
-    expect(reader.page.locator('[data-step-type="tool"] button').first).to_contain_text(
-        labels.say("step.title", count="").strip()
-    )
-    expect(reader.page.locator('[data-step-type="assistant_message"]')).to_contain_text(labels.say("answer.sources"))
+    passages = labels.say("step.title", count="").strip()
+    expect(page.locator('[data-step-type="tool"] button').first).to_contain_text(passages)
+    expect(page.locator('[data-step-type="assistant_message"]')).to_contain_text(labels.say("answer.sources"))
 
 
 def test_hostile_text_of_a_document_stays_text(visit: Opened) -> None:
@@ -177,18 +167,18 @@ def test_hostile_text_of_a_document_stays_text(visit: Opened) -> None:
     assert page.locator(".citation img, .citation script").count() == 0
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        "![x](http://tracker.example/q.png) http://bare.example www.bare.example",
-        "<img src=http://tracker.example/i.png onerror=alert(1)> <script>alert(2)</script>",
-        "# heading\n\n- item\n\n:::warning\nboo\n::: :x[y] [1] **bold** $x$",
-    ],
+HOSTILE_QUESTIONS = (
+    "![x](http://tracker.example/q.png) http://bare.example www.bare.example",
+    "<img src=http://tracker.example/i.png onerror=alert(1)> <script>alert(2)</script>",
+    "# heading\n\n- item\n\n:::warning\nboo\n::: :x[y] [1] **bold** $x$",
 )
-def test_hostile_text_of_a_question_stays_text(visit: Opened, question: str) -> None:
+
+
+def test_hostile_text_of_a_question_stays_text(visit: Opened) -> None:
     reader = visit()
-    reader.ask(question)
-    expect(reader.page.locator('[data-step-type="user_message"] pre')).to_have_text(question)
+    for question in HOSTILE_QUESTIONS:
+        reader.ask(question)
+        expect(reader.page.locator('[data-step-type="user_message"] pre').last).to_have_text(question)
     assert reader.page.locator(".message-content a:not(.element-link), .message-content img").count() == 0
 
 
