@@ -61,6 +61,11 @@ def keep(text: str) -> tuple[Block, ...]:
     return tuple(Block(line.start, line.end, line.kind) for line in _headings(lines))
 
 
+def opens_note(heading: str) -> bool:
+    """Whether what stands below a heading is about the author."""
+    return bool(_patterns()["note"].search(" ".join(fold(heading[:_FOLDED]).split())))
+
+
 def _lines(text: str) -> Iterator[_Line]:
     for match in _LINE.finditer(text):
         raw = match.group()
@@ -104,9 +109,7 @@ def _is_keyword_string(line: _Line) -> bool:
 def _headings(lines: list[_Line]) -> Iterator[_Line]:
     """Short lines that no full stop ends: headings where text follows, menus where it does not."""
     for number, line in enumerate(lines):
-        if line.sentence and not _is_title(lines, number):
-            yield line
-        elif line.kind == "item" and not _is_numbered_heading(lines, number):
+        if (line.sentence and not _is_title(lines, number)) or (line.kind == "item" and not _is_numbered_heading(lines, number)):
             yield line
         elif any(later.sentence or later.kind == "item" for later in lines[number + 1 : number + _MENU]):
             yield replace(line, kind="heading")

@@ -12,9 +12,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.clean import Block, keep
+from rag.clean import Block, keep, opens_note
 from rag.errors import CorpusError
-from rag.language import detect, fold
+from rag.language import detect, fold, repair
 from rag.split import connective, pack, sentences
 from rag.types import Language, Passage, Sentence, Source, Span
 
@@ -28,8 +28,7 @@ _TITLE = 110
 _ASIDE = re.compile(r"[(（\[][^()（）\[\]]{1,14}[)）\]]")  # "(Li Jing)", "[3]": a byline or a reference, no sentence
 # Headings that say nothing about what a page is about, folded.
 _GENERIC = frozenset(
-    "abstract summary introduction overview contents key points background conclusion description resume sommaire "
-    "points cles conclusions ozet giris genel bakis 摘要 概述 简介 引言 前言 目录 要点".split()
+    ["abstract", "summary", "introduction", "overview", "contents", "key", "points", "background", "conclusion", "description", "resume", "sommaire", "points", "cles", "conclusions", "ozet", "giris", "genel", "bakis", "摘要", "概述", "简介", "引言", "前言", "目录", "要点"]
 ) | {"key points", "points cles", "genel bakis"}
 
 
@@ -122,7 +121,7 @@ def _source(name: str, text: str, sha256: str) -> tuple[Source | None, Problem |
 def _title(source: Source, blocks: tuple[Block, ...]) -> str:
     """The first heading if it opens the page and says something, else the beginning of the first sentence."""
     for block in blocks:
-        text = " ".join(source.text[block.start : block.end].split()).strip("[]# *")
+        text = repair(" ".join(source.text[block.start : block.end].split())).strip("[]# *")
         if block.kind == "heading" and fold(text).strip(" :.") in _GENERIC:
             continue
         return text if len(text) <= _TITLE else text[:_TITLE].rsplit(" ", 1)[0].rstrip(" ,;:(") + "…"
@@ -139,12 +138,14 @@ def passages_of(source: Source) -> tuple[Passage, ...]:
 def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
     """Every heading and sentence with the number of its section; a new language begins a new section."""
     section, heading, last_kind, language = 0, "", "heading", None
+    is_note = False
     previous: Sentence | None = None
     list_lead: Sentence | None = None
     for block in keep(source.text):
         if block.kind == "heading":
             section += last_kind != "heading"
             heading = " ".join(source.text[block.start : block.end].split())
+            is_note = opens_note(heading) or (is_note and last_kind == "heading")
             previous = list_lead = None
             yield (
                 section,
@@ -158,7 +159,7 @@ def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
             if block.kind == "prose":
                 list_lead = None
             for sentence in _cut(source, block, heading, spoken, previous, list_lead):
-                yield section, sentence
+                yield section, replace(sentence, kind="note") if is_note else sentence
                 previous = sentence
             if block.kind == "prose" and previous and previous.text.rstrip().endswith((":", "：")):
                 list_lead = previous

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from rag.coverage import Coverage, Weighed, assess, is_held, share_covered, weigh
-from rag.extract import Candidate, Chosen, choose
+from rag.extract import Candidate, Chosen, choose, stands_alone
 from rag.query import Query
 from rag.retrieve import Found, Retriever
 from rag.searchable import Searchable
@@ -33,7 +33,8 @@ class Shares:
     same_language: float = 0.03
     context: float = 0.5  # of what a term counts that only the title or heading holds
     lead: float = 0.5  # of what a sentence gains from the nearer one it hangs on
-    aside: float = 0.7  # what is left of a sentence that asks, or speaks of its own article
+    figure: float = 0.1  # what a sentence with a figure gains where a figure is asked for
+    aside: float = 0.7  # what is left of a sentence that asks, or speaks of its own article or its author
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class Evidences:
         for n, sentence in enumerate(passage.sentences):
             keys, vector, near = self._sentence_keys(sentence, passage.language), None, 0.0
             lead = place.get(sentence.lead) if sentence.lead is not None else None
+            if lead is not None and stands_alone(sentence, passage.sentences[lead]):
+                lead = None
             if lead is not None:
                 keys = keys | self._sentence_keys(passage.sentences[lead], passage.language)
             if vectors is not None and asked is not None:
@@ -111,7 +114,9 @@ class Evidences:
         covered = (1 - shares.context) * own + shares.context * about
         score = shares.meaning * (seen.near if seen.vector is not None else covered) + shares.terms * covered
         score += shares.passage * seen.hit.score / best + shares.same_language * (language == query.language)
-        if is_aside(seen.sentence.text, language):
+        if query.asks_number and _FIGURE.search(seen.sentence.text):
+            score += shares.figure
+        if seen.sentence.kind == "note" or is_aside(seen.sentence.text, language):
             score *= shares.aside
         return Candidate(seen.sentence, score, language, seen.hit.passage, seen.vector)
 

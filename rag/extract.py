@@ -15,6 +15,7 @@ from rag.types import Language, Passage, Sentence
 
 _REDUNDANT = 0.87  # cosine above which two sentences say the same
 _CHAIN = 2  # how many sentences back a sentence may need to be understood
+_OWN_BYTES = 60  # UTF-8 bytes from which an item is taken for a sentence; they weigh Latin and Chinese script alike
 _LIST_ITEMS = 6  # a list is shown with so many of its items
 
 
@@ -70,6 +71,12 @@ def _same(one: Candidate, other: Candidate) -> bool:
     return one.vector is not None and other.vector is not None and float(one.vector @ other.vector) > _REDUNDANT
 
 
+def stands_alone(item: Sentence, lead: Sentence) -> bool:
+    """Whether an item of a list is a sentence by itself and not only the end of the line above the list."""
+    is_listed = item.kind == "item" and lead.text.rstrip().endswith((":", "："))
+    return is_listed and len(item.text.encode()) >= _OWN_BYTES
+
+
 class _Book:
     """The candidates by place, to look up a sentence's neighbours."""
 
@@ -90,7 +97,7 @@ class _Book:
         chain = [sentence]
         while chain[0].lead is not None and len(chain) <= _CHAIN:
             lead = self._sentences.get((sentence.source, chain[0].lead))
-            if lead is None:
+            if lead is None or stands_alone(chain[0], lead):
                 break
             chain.insert(0, lead)
         following = self._next.get(_key(sentence))

@@ -27,7 +27,8 @@ class Notices:
         texts = self.texts[language]
         wanted = [*keys, *(f"{key.split('.')[0]}.generic" for key in keys)]
         key = next(key for key in wanted if key in texts)
-        numbers = self.numbers.get(key.split(".")[-1], {}).get(language, ())
+        kind = key.split(".")[-1]
+        numbers = self.numbers.get(kind, self.numbers["body"])[language]
         return texts[key].format_map({"numbers": "\n".join(f"- {number}" for number in numbers), **values})
 
     def name(self, language: Language, reader: Language) -> str:

@@ -14,7 +14,7 @@ from rag.coverage import Coverage
 from rag.errors import ModelError
 from rag.evidence import Evidence, Evidences, languages_of
 from rag.guard import Guard
-from rag.language import detect, to_traditional
+from rag.language import detect, identify, to_traditional
 from rag.prompts import load
 from rag.query import Query, understand
 from rag.reply import Asked, Reply
@@ -22,7 +22,7 @@ from rag.retrieve import Found, Retriever
 from rag.searchable import Searchable
 from rag.settings import Settings
 from rag.terms import Terms, load_terms
-from rag.translations import Translations, load_translations
+from rag.translations import Translations, load_translations, titles_of
 from rag.types import Answer, Decision, Draft, Hit, Language, Outcome, Sentence, Source, Turn
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ class Assistant:
         spoken = self._language(question, language)
         with _timed(timings, "guard"):
             decision = self._parts.guard.before(question, spoken, history)
-        asked = Asked(question, spoken, template)
+        wanted = language or settings.language
+        asked = Asked(question, spoken, template, wanted == "auto" and not identify(question).is_supported)
         if decision and decision.outcome in ("emergency", "about"):
             return reply.guarded(asked, decision, self.sources)
         with _timed(timings, "retrieve"):
@@ -192,4 +193,6 @@ def open_assistant(settings: Settings, progress: Callable[[int, int], None] | No
     searchable = Searchable(terms, translations, english=settings.embedding == "local")
     retriever = Retriever(index, embedder)
     evidences = Evidences(retriever, searchable)
-    return Assistant(Parts(settings, index, retriever, evidences, Guard.load(), terms, translations, Reply.load()))
+    sentences = (sentence for passage in index.passages for sentence in passage.sentences)
+    guard, reply = Guard.load(), Reply.load(titles_of(index.sources.values(), sentences, translations))
+    return Assistant(Parts(settings, index, retriever, evidences, guard, terms, translations, reply))

@@ -9,6 +9,7 @@ from rag.cite import Cited, renumbered
 from rag.language import is_traditional, to_traditional
 from rag.notices import Notices, load_notices
 from rag.prompts import Template
+from rag.translations import Titles
 from rag.types import Answer, AnswerSentence, Decision, Hit, Language, Outcome, Source
 
 _TITLES = 12  # documents named when none of them answers
@@ -17,11 +18,13 @@ _TOGETHER = {"prose": " ", "list": "\n", "quotes": "\n", "by_source": "\n"}
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, the language its answer is in, and the template that shapes the answer."""
+    """A question, the language its answer is in, and the template that shapes the answer. `is_foreign`: the question is
+    in none of our languages."""
 
     question: str
     language: Language
     template: Template
+    is_foreign: bool = False
 
     @property
     def traditional(self) -> bool:
@@ -31,19 +34,22 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Composes answers. What the assistant says comes from `notices`; what documents say it only joins."""
+    """Composes answers. What the assistant says comes from `notices`; what documents say it only joins. `titles` are
+    those of the documents, by language where they are translated."""
 
     notices: Notices
+    titles: Titles
 
     @classmethod
-    def load(cls) -> Reply:
-        return cls(load_notices())
+    def load(cls, titles: Titles) -> Reply:
+        return cls(load_notices(), titles)
 
     def cited(self, asked: Asked, outcome: Outcome, decision: Decision, cited: Cited, hits: Sequence[Hit]) -> Answer:
         """`answered` or `boundary`: the cited sentences, in what language they are, and for a personal question where
         the documents' knowledge ends."""
         cited = _arranged(cited, asked.template.layout)
-        parts = [_body(cited.sentences, asked), *self._foreign(cited, asked)]
+        parts = [self._say(asked, "foreign")] if asked.is_foreign else []
+        parts += [_body(cited.sentences, asked), *self._foreign(cited, asked)]
         parts += [self._say(asked, "boundary")] if outcome == "boundary" else []
         answer = _answer(asked, outcome, decision, "\n\n".join(parts))
         found = {"sentences": cited.sentences, "citations": cited.citations, "withheld": cited.withheld}
@@ -53,13 +59,14 @@ class Reply:
         self, asked: Asked, outcome: Outcome, decision: Decision, hits: Sequence[Hit], sources: Mapping[str, Source]
     ) -> Answer:
         """`not_in_corpus` or `declined`: no medical content; what the documents do cover, or whom to ask."""
-        text = self._say(asked, f"{outcome}.{decision.rule.split('.')[-1]}", outcome, documents=_titles(sources))
+        rule = f"{outcome}.{decision.rule.split('.')[-1]}"
+        text = self._say(asked, rule, outcome, documents=self._titles(sources, asked))
         return replace(_answer(asked, outcome, decision, text), hits=tuple(hits))
 
     def guarded(self, asked: Asked, decision: Decision, sources: Mapping[str, Source]) -> Answer:
         """`emergency` or `about`: decided without looking into the documents."""
         outcome = decision.outcome or "about"
-        text = self._say(asked, decision.rule, outcome, documents=_titles(sources))
+        text = self._say(asked, decision.rule, outcome, documents=self._titles(sources, asked))
         return _answer(asked, outcome, decision, text)
 
     def _foreign(self, cited: Cited, asked: Asked) -> Iterator[str]:
@@ -68,6 +75,10 @@ class Reply:
         languages = (c.language for c in cited.citations if c.number in shown and c.language != asked.language)
         for language in dict.fromkeys(languages):
             yield self._say(asked, "quoted", source_language=self.notices.name(language, asked.language))
+
+    def _titles(self, sources: Mapping[str, Source], asked: Asked) -> str:
+        titles = [self.titles.get(name, {}).get(asked.language) or source.title for name, source in sources.items()]
+        return "\n".join(f"- {title}" for title in titles[:_TITLES]) + ("\n- …" if len(titles) > _TITLES else "")
 
     def _say(self, asked: Asked, *keys: str, **values: str) -> str:
         """The first of `keys` that there is a notice for."""
@@ -93,9 +104,3 @@ def _arranged(cited: Cited, layout: str) -> Cited:
 def _body(sentences: Sequence[AnswerSentence], asked: Asked) -> str:
     between = _TOGETHER[asked.template.layout]
     return between.join(f"{s.text} {' '.join(f'[{n}]' for n in s.citations)}" for s in sentences)
-
-
-def _titles(sources: Mapping[str, Source]) -> str:
-    titles = [source.title for source in sources.values()]
-    return "\n".join(f"- {title}" for title in titles[:_TITLES]) + ("\n- …" if len(titles) > _TITLES else "")
-

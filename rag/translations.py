@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from rag.types import LANGUAGES, Language, Sentence
+from rag.language import repair
+from rag.types import LANGUAGES, Language, Sentence, Source
 
 Key = tuple[str, int, int, str]
 
@@ -22,6 +23,9 @@ Key = tuple[str, int, int, str]
 def sentence_hash(text: str) -> str:
     """16 hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+Titles = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,19 @@ class Translations:
         """Every translation of the sentence by language."""
         key = (sentence.source, sentence.start, sentence.end, sentence_hash(sentence.text))
         return self.rows.get(key, {})
+
+
+def titles_of(sources: Iterable[Source], sentences: Iterable[Sentence], translations: Translations) -> Titles:
+    """The title of each source by language, as far as it stands as a heading and is translated."""
+    own = {source.name: {source.language: source.title} for source in sources}
+    for sentence in sentences:
+        if sentence.kind == "heading" and _plain(sentence.text) in own[sentence.source].values():
+            own[sentence.source] |= translations.all_of(sentence)
+    return own
+
+
+def _plain(heading: str) -> str:
+    return repair(" ".join(heading.split())).strip("[]# *")
 
 
 def load_translations(corpus: Path) -> Translations:

@@ -13,7 +13,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "fr", "zh", "tr")
 Outcome = Literal["answered", "boundary", "declined", "not_in_corpus", "emergency", "about"]
 OUTCOMES: tuple[Outcome, ...] = ("answered", "boundary", "declined", "not_in_corpus", "emergency", "about")
 Verdict = Literal["verbatim", "translated", "supported"]
-Kind = Literal["heading", "prose", "item"]
+Kind = Literal["heading", "prose", "item", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ class Sentence:
     """The unit of evidence: `source.text[start:end] == text`.
 
     `lead` is the start of the sentence it cannot be read without (the line a list item belongs to, the
-    sentence before "However, ..."), or None. A heading is kept for context and never quoted.
+    sentence before "However, ..."), or None. A heading is kept for context and never quoted; a note is about the
+    author, not about the subject.
     """
 
     source: str
