@@ -23,7 +23,8 @@ _LOOK_BACK = 4  # so many questions back
 @cache
 def _patterns() -> Mapping[tuple[str, Language], re.Pattern[str]]:
     data = yaml.safe_load(_DATA.read_text(encoding="utf-8"))
-    return {(kind, language): _pattern(kind, language, words) for kind, rows in data.items() for language, words in rows.items()}
+    rows = ((kind, language, words) for kind, by_language in data.items() for language, words in by_language.items())
+    return {(kind, language): _pattern(kind, language, words) for kind, language, words in rows}
 
 
 def _pattern(kind: str, language: Language, words: Sequence[str]) -> re.Pattern[str]:

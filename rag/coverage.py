@@ -11,8 +11,9 @@ from rag.query import SUBJECT_KINDS, TOPIC_KINDS, Query, Term
 
 # How much a term of a kind weighs beside its rarity: what a question is about weighs more than how it is told.
 _KIND_WEIGHT = {
-    "verb": 0.4, "adjective": 0.5, "adverb": 0.25, "phrase": 0.5, "people": 0.15, "emotion": 0.2, "time": 0.4, "place": 0.5,
-    "abstract": 0.4, "communication": 0.3, "measure": 0.4, "number": 0.7, "word": 0.5, "glue": 0.1, "profession": 0.5,
+    "verb": 0.4, "adjective": 0.5, "adverb": 0.25, "phrase": 0.5, "people": 0.15, "emotion": 0.2, "time": 0.4,
+    "place": 0.5, "abstract": 0.4, "communication": 0.3, "measure": 0.4, "number": 0.7, "word": 0.5, "glue": 0.1,
+    "profession": 0.5,
 }  # fmt: skip
 _TOPIC_LEAST = 1.0
 
@@ -85,7 +86,9 @@ def is_held(weighed: Weighed, keys: Set[str], context: Set[str]) -> bool:
 
 def assess(terms: Sequence[Weighed], chosen: Set[str], nearby: Set[str], cosine: float, no_figure: bool) -> Coverage:
     """The chance that an answer of sentences with the keys `chosen`, from passages with the keys `nearby`, answers."""
-    total = sum(t.weight for t in terms) or 1.0
+    total = sum(t.weight for t in terms)
+    if not total:  # "why?", with nothing before it: asked about nothing, nothing answers
+        return Coverage(0.0, Signals(0.0, 0.0, max(0.0, cosine), 0.0, float(no_figure)), ())
     unknown = sum(t.weight for t in terms if t.unknown) / total
     near = share_covered(terms, nearby | chosen)
     signals = Signals(share_covered(terms, chosen), near, max(0.0, cosine), unknown, float(no_figure))

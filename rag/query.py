@@ -19,8 +19,9 @@ FORM_KINDS = frozenset({"question", "conversation"})
 SUBJECT_KINDS = frozenset({"cancer", "precancer", "disease", "stage", "anatomy", "kind"})
 #: Kinds that make a question one about medicine; the order says which kind a word of several meanings is taken for.
 TOPIC_KINDS = (
-    "cancer", "treatment", "cancer_drug", "drug", "drug_class", "side_effect", "symptom", "stage", "disease", "precancer",
-    "anatomy", "laboratory", "procedure", "device", "testing", "vaccine", "pathogen", "hormone", "end_of_life",
+    "cancer", "treatment", "cancer_drug", "drug", "drug_class", "side_effect", "symptom", "stage", "disease",
+    "precancer", "anatomy", "laboratory", "procedure", "device", "testing", "vaccine", "pathogen", "hormone",
+    "end_of_life",
 )  # fmt: skip
 #: Concepts of questions that only a figure answers.
 NUMBER_QUESTIONS = frozenset(
@@ -30,6 +31,7 @@ NUMBER_QUESTIONS = frozenset(
         "what_dose", "how_likely", "what_time", "how_big", "how_fast",
     )
 )  # fmt: skip
+_STORY_KINDS = ("cancer", "treatment", "stage")  # what a question takes over from the story told before it
 _NAME = re.compile(r"[^\W\d_][^\W_]*(?:[-'][^\W_]+)*|\d+(?:[.,]\d+)*")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LONG = {"zh": 60, "en": 40, "fr": 40, "tr": 30}  # words (characters in Chinese) from which a message is a story
@@ -97,7 +99,8 @@ def focus(text: str, language: Language, terms: Terms) -> str:
     parts = [span.cut(text) for line in _lines(text) for span in sentences(text, line, language)]
     asked = [part for part in parts if part.rstrip("\"'”’»」』) ").endswith(("?", "？"))] or parts[-1:]
     told = " ".join(part for part in parts if part not in asked)
-    named = (told[m.start : m.end] for m in terms.find(told, language) if kind_of(m, terms) in ("cancer", "treatment", "stage"))
+    subjects = (match for match in terms.find(told, language) if kind_of(match, terms) in _STORY_KINDS)
+    named = (told[match.start : match.end] for match in subjects)
     return " ".join([*dict.fromkeys(named), *asked])
 
 
@@ -147,4 +150,5 @@ def _words(text: str, language: Language, matches: Sequence[Match]) -> Iterator[
 def _kind(word: str, before: str) -> str:
     if word[0].isdigit():
         return "number"
-    return "name" if word[0].isupper() and before.strip(" \"'“«(") and not before.rstrip().endswith((".", "?", "!")) else "word"
+    opens = not before.strip(" \"'“«(") or before.rstrip().endswith((".", "?", "!"))
+    return "name" if word[0].isupper() and not opens else "word"

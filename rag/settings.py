@@ -17,6 +17,13 @@ INDEX_FORMAT = 1
 ENGINES = ("auto", "extractive", "model")
 LANGUAGE_CHOICES = ("auto", "en", "fr", "zh", "tr")
 EMBEDDINGS = ("local", "openai", "none")
+_PATHS = ("corpus", "store", "prompts")
+_VARIABLES = {
+    **{f"RAG_{name.upper()}": name for name in (*_PATHS, "prompt", "language", "engine", "model")},
+    "OPENAI_API_KEY": "openai_api_key",
+    "OPENAI_BASE_URL": "openai_base_url",
+    "CHROMA_URL": "chroma_url",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +54,13 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
-        """Settings from `RAG_*`, `OPENAI_*` and `CHROMA_URL`; `overrides` that are None are left out."""
-        kind, _, model = environ.get("RAG_EMBEDDING", "local").partition(":")
-        found: dict[str, object] = {
-            "embedding": kind,
-            "chroma_url": environ.get("CHROMA_URL") or None,
-            "model": environ.get("RAG_MODEL") or None,
-            "openai_api_key": environ.get("OPENAI_API_KEY") or None,
-            "openai_base_url": environ.get("OPENAI_BASE_URL") or None,
-        }
-        if model:
-            found["embedding_model"] = model
-        for name in ("corpus", "store", "prompts"):
-            if f"RAG_{name.upper()}" in environ:
-                found[name] = Path(environ[f"RAG_{name.upper()}"])
-        for name in ("prompt", "language", "engine"):
-            if f"RAG_{name.upper()}" in environ:
-                found[name] = environ[f"RAG_{name.upper()}"]
+        """Settings from `RAG_*`, `OPENAI_*` and `CHROMA_URL`; an empty variable is none, `overrides` that are None are
+        left out. Raises SettingsError for a value that is not allowed."""
+        given = {name: value.strip() for name, value in environ.items() if value.strip()}
+        found: dict[str, object] = {field: given[name] for name, field in _VARIABLES.items() if name in given}
+        found |= {field: Path(str(found[field])) for field in _PATHS if field in found}
+        kind, _, model = given.get("RAG_EMBEDDING", "local").partition(":")
+        found |= {"embedding": kind, **({"embedding_model": model} if model else {})}
         return replace(cls(**found), **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
 
     def fingerprint(self) -> str:

@@ -55,7 +55,7 @@ def is_aside(text: str, language: Language) -> bool:
 
 
 def sentences(text: str, span: Span, language: Language) -> Iterator[Span]:
-    """The sentences of one paragraph, in order, without the white space around them; together they hold all its text."""
+    """The sentences of one paragraph in order, without the white space around them; together they hold all its text."""
     depths = _quote_depths(text, span)
     start = span.start
     for stop in _STOP.finditer(text, span.start, span.end):
