@@ -29,7 +29,7 @@ from rag.vectors import DimensionChanged
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
-__all__ = ["Index", "Info", "build", "open_index", "store_of"]
+__all__ = ["Index", "Info", "build", "open_index", "peek", "store_of"]
 
 _PACKAGE = Path(__file__).parent
 #: What decides, beside corpus and settings, what an index holds: this code, its data, and formats of two libraries.
@@ -99,6 +99,24 @@ def build(settings: Settings, progress: Progress | None = None, *, embedder: Bas
     Raises CorpusError, IndexMissing, ModelError; what was served before still is.
     """
     _build(_job(settings, progress, embedder), wait=True)
+
+
+def peek(settings: Settings) -> Info | None:
+    """What the index holds that would be served as it is; None when it would have to be built first."""
+    index = _open(_job(settings, None, None))
+    if index is None:
+        return None
+    index.close()
+    return index.info
+
+
+def peek(settings: Settings) -> Info | None:
+    """What `open_index` would serve at once; None where it would build first. Raises CorpusError, IndexMissing."""
+    index = _open(_job(settings, None, None))
+    if index is None:
+        return None
+    with index:
+        return index.info
 
 
 def store_of(settings: Settings) -> Store:
