@@ -47,8 +47,8 @@ def _python(_settings: Settings) -> Finding:
 def _packages(_settings: Settings) -> Finding:
     locked = dict(re.findall(r"^([a-z0-9.-]+)==([^\s;\\]+)", _LOCK.read_text(encoding="utf-8"), re.M))
     wrong = [name for name, version in locked.items() if _installed(name) != version]
-    good = f"{len(locked)} as in requirements.lock"
-    return Finding("packages", not wrong, good if not wrong else f"missing or other: {', '.join(wrong[:5])}; run `make install`")
+    detail = f"missing or other: {', '.join(wrong[:5])}; run `make install`" if wrong else f"{len(locked)} as locked"
+    return Finding("packages", not wrong, detail)
 
 
 def _installed(name: str) -> str | None:
@@ -62,8 +62,8 @@ def _documents(settings: Settings) -> Finding:
     from rag.corpus import load_corpus
 
     corpus = load_corpus(settings.corpus)
-    named = "; ".join(f"{p.name} {p.message}" for p in corpus.problems)
-    return Finding("documents", not named, f"{len(corpus.sources)} in {settings.corpus}" + (f"; {named}" if named else ""))
+    found = [f"{len(corpus.sources)} in {settings.corpus}", *(f"{p.name} {p.message}" for p in corpus.problems)]
+    return Finding("documents", not corpus.problems, "; ".join(found))
 
 
 def _translations(settings: Settings) -> Finding:
@@ -80,7 +80,7 @@ def _index(settings: Settings) -> Finding:
 
     info = peek(settings)
     if info is None:
-        return Finding("index", False, "none yet, or stale; `rag index` builds it, `make run` does so by itself", needed=False)
+        return Finding("index", False, "none yet, or stale; `rag index` or the first question builds it", needed=False)
     return Finding("index", True, f"{info.passages} passages, {info.model or 'no embeddings'}, built {info.built}")
 
 
@@ -95,20 +95,23 @@ def _weights(settings: Settings) -> Finding:
 
 def _browser(_settings: Settings) -> Finding:
     found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
-    return Finding("browser", bool(found), found or "no chromium; `make test` needs Debian's (apt install chromium)", needed=False)
+    missing = "no chromium; `make test` needs Debian's (apt install chromium)"
+    return Finding("browser", bool(found), found or missing, needed=False)
 
 
 def _prompts(settings: Settings) -> Finding:
     from rag.prompts import load
 
     templates = load(settings.prompts)
+    templates.get(settings.prompt)
     broken = "; ".join(str(error) for error in templates.broken)
     return Finding("prompts", not broken, broken or ", ".join(templates.good))
 
 
 def _model(settings: Settings) -> Finding:
     if not settings.openai_api_key and not settings.openai_base_url:
-        return Finding("language model", False, "no key and no endpoint: answers are extractive, and whole", needed=False)
+        extractive = "no key and no endpoint: answers are extractive, and whole"
+        return Finding("language model", False, extractive, needed=False)
     return Finding("language model", False, "configured, but this version answers extractively only", needed=False)
 
 

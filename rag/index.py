@@ -110,15 +110,6 @@ def peek(settings: Settings) -> Info | None:
     return index.info
 
 
-def peek(settings: Settings) -> Info | None:
-    """What `open_index` would serve at once; None where it would build first. Raises CorpusError, IndexMissing."""
-    index = _open(_job(settings, None, None))
-    if index is None:
-        return None
-    with index:
-        return index.info
-
-
 def store_of(settings: Settings) -> Store:
     """Where the index of these settings stands: one store folder holds many corpora and settings side by side."""
     parts = [str(settings.corpus.resolve()), settings.fingerprint(), settings.chroma_url]
