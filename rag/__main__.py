@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from rag.errors import RagError, SettingsError
+from rag.errors import CorpusError, IndexMissing, ModelError, PromptError, RagError, SettingsError
 from rag.settings import ENGINES, LANGUAGE_CHOICES, Settings
 
 if TYPE_CHECKING:
     from rag.pipeline import Assistant
 
-MAX_LINE = 4 * 1024 * 1024  # characters of one line of a batch
+_NAMED = 3  # of files that are left out, so many are named by a question; `rag index` names all
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command and returns its exit status: 0 done, 2 the words are off, 3 corpus or index, 4 model endpoint."""
+    """Runs the command; its exit status: 0 done, 2 the words are off, 3 corpus or index, 4 model endpoint."""
     args = _parser().parse_args(argv)
     try:
-        return int(args.run(args) or 0)
+        status = int(args.run(args) or 0)
+        sys.stdout.flush()
     except RagError as error:
-        print(f"rag: {error}".replace("\n", " "), file=sys.stderr)
+        _complain(str(error))
         return error.exit_status
     except BrokenPipeError:
-        sys.stderr.close()  # the reader left; a second complaint at exit helps nobody
+        # The reader left; what is still buffered goes nowhere, without a second complaint at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except OSError as error:
+        _complain(f"{error.strerror or error}: {error.filename or 'the output'} (make room, or name another file)")
+        return 2
     except KeyboardInterrupt:
         return 130
+    return status
+
+
+def _complain(message: str) -> None:
+    print("rag:", " ".join(message.split()), file=sys.stderr)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"rag: {message} (see `{self.prog} --help`)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rag", description="Cited answers from a folder of documents.")
+    parser = _Parser(prog="rag", description="Cited answers from a folder of documents.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (run, help_text, arguments) in _COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=help_text)
@@ -52,9 +68,18 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 def _assistant(args: argparse.Namespace) -> Assistant:
+    """Opened as the arguments say. Raises PromptError before anything is built for a prompt that there is not."""
     from rag.pipeline import open_assistant
+    from rag.prompts import load
 
-    return open_assistant(_settings(args), progress=_bar() if sys.stderr.isatty() else None)
+    settings = _settings(args)
+    load(settings.prompts).get(settings.prompt)
+    assistant = open_assistant(settings, progress=_bar() if sys.stderr.isatty() else None)
+    problems = [f"{problem.name} {problem.message}" for problem in assistant.index.info.problems]
+    if problems:
+        more = [f"{len(problems) - _NAMED} more (`rag index` names all)"] if len(problems) > _NAMED else []
+        _complain("; ".join([*problems[:_NAMED], *more]))
+    return assistant
 
 
 def _bar() -> Callable[[int, int], None]:
@@ -73,16 +98,12 @@ def _bar() -> Callable[[int, int], None]:
     return advance
 
 
-def _say(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False), flush=True)
-
-
 def _index(args: argparse.Namespace) -> None:
     from rag.index import open_index
 
     index = open_index(_settings(args), progress=_bar() if sys.stderr.isatty() else None)
     for problem in index.info.problems:
-        print(f"rag: {problem.name} {problem.message}", file=sys.stderr)
+        _complain(f"{problem.name} {problem.message}")
     print(f"{len(index.sources)} documents, {len(index.passages)} passages, embedding {index.info.model or 'none'}")
     index.close()
 
@@ -92,7 +113,7 @@ def _search(args: argparse.Namespace) -> None:
 
     found = _assistant(args).search(args.question, args.k)
     if args.json:
-        return _say(search_json(args.question, found.language, found.hits, None))
+        return _write(search_json(args.question, found.language, found.hits, None))
     for number, hit in enumerate(found.hits, 1):
         text = " ".join(hit.passage.text.split())
         print(f"{number:3} {hit.score:.3f} {hit.passage.source}:{hit.passage.start}-{hit.passage.end}  {text[:100]}")
@@ -105,84 +126,51 @@ def _ask(args: argparse.Namespace) -> None:
 
     answer = _assistant(args).ask(args.question)
     if args.json:
-        return _say(answer_json(answer, None))
+        return _write(answer_json(answer, None))
     print(answer.text)
     print(sources_text(answer), end="")
     return None
 
 
+def _write(value: Mapping[str, Any], out: IO[str] | None = None) -> None:
+    """One line of JSON, at once."""
+    from rag.wire import dump
+
+    if out is None:
+        with _create(Path("-")) as out:
+            return _write(value, out)
+    out.write(f"{dump(value)}\n")
+    return out.flush()
+
+
 def _batch(args: argparse.Namespace) -> None:
+    from rag.jsonl import answer_lines
     from rag.wire import answer_json, question_of, search_json
 
-    assistant = None
-    with _open(args.input) as lines, _create(args.output) as out:
-        for number, line in enumerate(_lines(lines), 1):
-            id: Any = number
-            try:
-                data = json.loads(line)
-                id = data.get("id", number) if isinstance(data, dict) else number
-                question, history = question_of(data)
-                assistant = assistant or _assistant(args)
-                if args.search_only:
-                    found = assistant.search(question, args.k, history)
-                    result = search_json(question, found.language, found.hits, id)
-                else:
-                    result = answer_json(assistant.ask(question, history), id)
-            except (SettingsError, ValueError, RecursionError) as error:
-                result = {"id": id, "error": {"line": number, "message": _reason(error)}}
-            out.write(json.dumps(result, ensure_ascii=False) + "\n")
-            out.flush()
+    opened: list[Assistant] = []  # by the first good line: a file of bad ones needs no index
 
+    def answer(data: Mapping[str, Any]) -> dict[str, Any]:
+        question, history = question_of(data)
+        assistant = opened[0] if opened else _assistant(args)
+        opened[:] = [assistant]
+        if not args.search_only:
+            return answer_json(assistant.ask(question, history), data.get("id"))
+        found = assistant.search(question, args.k, history)
+        return search_json(question, found.language, found.hits, data.get("id"))
 
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, RagError) else "the line is no JSON of the form that batch reads"
-
-
-def _lines(file: IO[bytes]) -> Iterator[str]:
-    """The lines that hold something. One that is not UTF-8 or too long becomes a line that no JSON parser takes."""
-    while raw := file.readline(MAX_LINE):
-        if len(raw) == MAX_LINE and not raw.endswith(b"\n"):
-            while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
-                pass
-            raw = b"too long"
-        try:
-            line = raw.decode("utf-8-sig").strip()
-        except UnicodeDecodeError:
-            line = "not UTF-8"
-        if line:
-            yield line
-
-
-def _open(path: Path) -> IO[bytes]:
-    try:
-        return sys.stdin.buffer if str(path) == "-" else path.open("rb")
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}", hint="name a JSON-lines file, or -") from error
-
-
-def _create(path: Path) -> IO[str]:
-    try:
-        return open(1, "w", encoding="utf-8", closefd=False) if str(path) == "-" else path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}", hint="name another file, or -") from error
+    answer_lines(args.input, args.output, answer)
 
 
 def _check(args: argparse.Namespace) -> None:
     from rag.check import check
+    from rag.jsonl import answer_lines
+    from rag.wire import claim_of
 
-    with _open(args.input) as lines, _create(args.output) as out:
-        for number, line in enumerate(_lines(lines), 1):
-            id: Any = number
-            try:
-                data = json.loads(line)
-                id = data["id"]
-                verdict = check(str(data["sentence"]), [str(text) for text in data["evidence"]])
-                result = {"id": id, "verdict": verdict.verdict, "support": verdict.support, "reason": verdict.reason}
-            except (ValueError, KeyError, TypeError):
-                message = 'write {"id", "sentence", "evidence": [text...]} on each line'
-                result = {"id": id, "error": {"line": number, "message": message}}
-            out.write(json.dumps(result, ensure_ascii=False) + "\n")
-            out.flush()
+    def judge(data: Mapping[str, Any]) -> dict[str, Any]:
+        verdict = check(*claim_of(data))
+        return {"verdict": verdict.verdict, "support": verdict.support, "reason": verdict.reason}
+
+    answer_lines(args.input, args.output, judge)
 
 
 def _prompts(args: argparse.Namespace) -> int:
@@ -192,7 +180,7 @@ def _prompts(args: argparse.Namespace) -> int:
     for template in templates.good.values():
         print(f"{template.name:12} {template.title_in('en')}: {template.description_in('en')}")
     for error in templates.broken:
-        print(f"rag: {error}", file=sys.stderr)
+        _complain(str(error))
     return templates.broken[0].exit_status if templates.broken else 0
 
 
@@ -215,15 +203,22 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 _Argument = tuple[tuple[str, ...], dict[str, Any]]
-_QUESTION: _Argument = (("question",), {"help": "the question, as a patient would ask it"})
+
+
+def _text(text: str) -> str:
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise argparse.ArgumentTypeError("the text is not UTF-8")
+    return text
+
+
+_QUESTION: _Argument = (("question",), {"type": _text, "help": "the question, as a patient would ask it"})
 _JSON: _Argument = (("--json",), {"action": "store_true", "help": "print the whole answer as JSON"})
 
 
 def _k(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 10_000:
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= 10_000:
         raise argparse.ArgumentTypeError("give a whole number from 1 to 10000")
-    return value
+    return int(text)
 
 
 _K: _Argument = (("-k",), {"type": _k, "default": 10, "metavar": "N", "help": "how many passages (10)"})

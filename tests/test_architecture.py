@@ -27,7 +27,7 @@ LAYERS = [
     ["query", "prompts", "retrieve", "cite", "extract", "coverage", "evidence", "conversation"],
     ["unmask", "rules", "guard", "notices", "reply"],
     ["labels", "escape", "excerpt", "view"],
-    ["pipeline", "wire", "doctor"],
+    ["pipeline", "wire", "jsonl", "doctor"],
     ["source_page", "web", "door", "desk"],
     ["__init__", "__main__"],
 ]
