@@ -7,10 +7,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rag.errors import CorpusError, IndexMissing, ModelError, PromptError, RagError, SettingsError
+from rag.errors import RagError
 from rag.settings import ENGINES, LANGUAGE_CHOICES, Settings
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _search(args: argparse.Namespace) -> None:
 
     found = _assistant(args).search(args.question, args.k)
     if args.json:
-        return _write(search_json(args.question, found.language, found.hits, None))
+        return _print(search_json(args.question, found.language, found.hits))
     for number, hit in enumerate(found.hits, 1):
         text = " ".join(hit.passage.text.split())
         print(f"{number:3} {hit.score:.3f} {hit.passage.source}:{hit.passage.start}-{hit.passage.end}  {text[:100]}")
@@ -126,39 +127,31 @@ def _ask(args: argparse.Namespace) -> None:
 
     answer = _assistant(args).ask(args.question)
     if args.json:
-        return _write(answer_json(answer, None))
+        return _print(answer_json(answer))
     print(answer.text)
     print(sources_text(answer), end="")
     return None
 
 
-def _write(value: Mapping[str, Any], out: IO[str] | None = None) -> None:
-    """One line of JSON, at once."""
-    from rag.wire import dump
+def _print(value: Mapping[str, Any]) -> None:
+    from rag.jsonl import create, write
 
-    if out is None:
-        with _create(Path("-")) as out:
-            return _write(value, out)
-    out.write(f"{dump(value)}\n")
-    return out.flush()
+    with create(Path("-")) as out:
+        write(out, value)
 
 
 def _batch(args: argparse.Namespace) -> None:
     from rag.jsonl import answer_lines
     from rag.wire import answer_json, question_of, search_json
 
-    opened: list[Assistant] = []  # by the first good line: a file of bad ones needs no index
-
-    def answer(data: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(assistant: Assistant, data: Mapping[str, Any]) -> dict[str, Any]:
         question, history = question_of(data)
-        assistant = opened[0] if opened else _assistant(args)
-        opened[:] = [assistant]
         if not args.search_only:
-            return answer_json(assistant.ask(question, history), data.get("id"))
+            return answer_json(assistant.ask(question, history))
         found = assistant.search(question, args.k, history)
-        return search_json(question, found.language, found.hits, data.get("id"))
+        return search_json(question, found.language, found.hits)
 
-    answer_lines(args.input, args.output, answer)
+    answer_lines(args.input, args.output, lambda: partial(ask, _assistant(args)))
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -170,7 +163,7 @@ def _check(args: argparse.Namespace) -> None:
         verdict = check(*claim_of(data))
         return {"verdict": verdict.verdict, "support": verdict.support, "reason": verdict.reason}
 
-    answer_lines(args.input, args.output, judge)
+    answer_lines(args.input, args.output, lambda: judge)
 
 
 def _prompts(args: argparse.Namespace) -> int:

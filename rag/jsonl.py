@@ -11,16 +11,18 @@ from rag.errors import RagError, SettingsError
 
 MAX_LINE = 4 * 1024 * 1024  # bytes of one line
 _HINT = "write a JSON object on each line, in UTF-8"
+Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
-def answer_lines(source: Path, target: Path, answer: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
-    """Writes `answer(object)` with its id for each object of `source`, in order, each before the next is read; "-" is
-    standard input or output. Where a line is no object, or cannot be answered, an error object takes its place:
+def answer_lines(source: Path, target: Path, begin: Callable[[], Answer]) -> None:
+    """Writes what `begin()` answers, with its id, to each object of `source`, in order and before the next is read; "-"
+    is standard input or output. `begin` is called once both are open. Where a line is no object, or cannot be answered, an error object takes its place:
     {"id", "error": {"line", "message"}}. An object without an id gets the number of its line. Errors of ours other
     than SettingsError concern all lines and end the run."""
     if target.is_file() and source.exists() and target.samefile(source):
         raise SettingsError(f"{target} is the input as well", hint="name another file for the output")
     with _open(source) as file, create(target) as out:
+        answer = begin()
         for number, line in _lines(file):
             id: Any = number
             try:
