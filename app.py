@@ -64,7 +64,8 @@ async def profiles(_user: cl.User | None, language: str | None) -> list[cl.ChatP
 
 
 def _profile(template: Template, labels: Labels) -> cl.ChatProfile:
-    title, description = template.title_in(labels.language), template.description_in(labels.language)
+    title = labels.write(template.title_in(labels.language))
+    description = labels.write(template.description_in(labels.language))
     return cl.ChatProfile(
         name=template.name,
         display_name=title,

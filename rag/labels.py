@@ -36,6 +36,10 @@ class Labels:
     def name_of(self, language: Language) -> str:
         return str(self.words["languages"][language])
 
+    def write(self, text: str) -> str:
+        """Chinese of ours that stands elsewhere, in the reader's characters; any other text as it is."""
+        return to_traditional(text) if self.tag == "zh-Hant" else text
+
     @property
     def language(self) -> Language:
         return self.tag.partition("-")[0]  # type: ignore[return-value]
