@@ -16,9 +16,9 @@ Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 def answer_lines(source: Path, target: Path, begin: Callable[[], Answer]) -> None:
     """Writes what `begin()` answers, with its id, to each object of `source`, in order and before the next is read; "-"
-    is standard input or output. `begin` is called once both are open. Where a line is no object, or cannot be answered, an error object takes its place:
-    {"id", "error": {"line", "message"}}. An object without an id gets the number of its line. Errors of ours other
-    than SettingsError concern all lines and end the run."""
+    is standard input or output. `begin` is called once both are open. Where a line is no object, or cannot be answered,
+    an error object takes its place: {"id", "error": {"line", "message"}}. An object without an id gets the number of
+    its line. Errors of ours other than SettingsError concern all lines and end the run."""
     if target.is_file() and source.exists() and target.samefile(source):
         raise SettingsError(f"{target} is the input as well", hint="name another file for the output")
     with _open(source) as file, create(target) as out:
