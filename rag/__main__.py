@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +24,9 @@ _NAMED = 3  # of files that are left out, so many are named by a question; `rag 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; its exit status: 0 done, 2 the words are off, 3 corpus or index, 4 model endpoint."""
     args = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a letter shows its number
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = int(args.run(args) or 0)
         sys.stdout.flush()

@@ -19,7 +19,8 @@ from rag.types import Kind
 
 _DATA = Path(__file__).parent / "data" / "furniture.yaml"
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_MARKER = re.compile(r"(?:[-*•·▪◦‣–—]|\(?\d{1,3}[.)、．](?!\d)|\(\d{1,3}\)|[a-z]\)|[①-⑳])\s*")
+# "-5 °C" is a figure and "**Note**" is emphasis: neither begins an item.
+_MARKER = re.compile(r"(?:[-–—](?![0-9])|\*(?!\*)|[•·▪◦‣]|\(?\d{1,3}[.)、．](?!\d)|\(\d{1,3}\)|[a-z]\)|[①-⑳])\s*")
 _TERMINAL = re.compile(r"[.!?。！？…;；:：][\"'”’»」』)）\]]*$")
 _SENTENCE_END = re.compile(r"[.!?。！？][\"'”’»」』)）\]]*$")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -109,7 +110,8 @@ def _is_keyword_string(line: _Line) -> bool:
 def _headings(lines: list[_Line]) -> Iterator[_Line]:
     """Short lines that no full stop ends: headings where text follows, menus where it does not."""
     for number, line in enumerate(lines):
-        if (line.sentence and not _is_title(lines, number)) or (line.kind == "item" and not _is_numbered_heading(lines, number)):
+        is_prose = line.sentence and not _is_title(lines, number)
+        if is_prose or (line.kind == "item" and not _is_numbered_heading(lines, number)):
             yield line
         elif any(later.sentence or later.kind == "item" for later in lines[number + 1 : number + _MENU]):
             yield replace(line, kind="heading")

@@ -27,9 +27,10 @@ _LONGEST_SENTENCE = 2_000  # characters; a longer run is no sentence anyone can 
 _TITLE = 110
 _ASIDE = re.compile(r"[(（\[][^()（）\[\]]{1,14}[)）\]]")  # "(Li Jing)", "[3]": a byline or a reference, no sentence
 # Headings that say nothing about what a page is about, folded.
-_GENERIC = frozenset(
-    ["abstract", "summary", "introduction", "overview", "contents", "key", "points", "background", "conclusion", "description", "resume", "sommaire", "points", "cles", "conclusions", "ozet", "giris", "genel", "bakis", "摘要", "概述", "简介", "引言", "前言", "目录", "要点"]
-) | {"key points", "points cles", "genel bakis"}
+_GENERIC = re.compile(
+    "abstract|summary|introduction|overview|contents|key points|background|conclusion|conclusions|description|"
+    "resume|sommaire|points cles|ozet|giris|genel bakis|摘要|概述|简介|引言|前言|目录|要点"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _title(source: Source, blocks: tuple[Block, ...]) -> str:
     """The first heading if it opens the page and says something, else the beginning of the first sentence."""
     for block in blocks:
         text = repair(" ".join(source.text[block.start : block.end].split())).strip("[]# *")
-        if block.kind == "heading" and fold(text).strip(" :.") in _GENERIC:
+        if block.kind == "heading" and _GENERIC.fullmatch(fold(text).strip(" :.")):
             continue
         return text if len(text) <= _TITLE else text[:_TITLE].rsplit(" ", 1)[0].rstrip(" ,;:(") + "…"
     return source.name
@@ -180,9 +181,11 @@ def _cut(
         text = span.cut(source.text)
         if _ASIDE.fullmatch(text):
             continue
-        lead = previous if connective(text, language) else None
+        hangs = connective(text, language) is not None
         if block.kind == "item":
-            lead = first or list_lead
+            lead = previous if first and hangs else first or list_lead
+        else:
+            lead = previous if hangs else None
         sentence = Sentence(source.name, span.start, span.end, text, block.kind, heading, lead and lead.start)
         yield sentence
         previous, first = sentence, first or sentence

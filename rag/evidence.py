@@ -75,7 +75,8 @@ class Evidences:
         cosine = max((self._cosine(candidate, found.vector) for candidate in candidates), default=0.0)
         no_figure = query.asks_number and not any(_FIGURE.search(one.sentence.text) for one in chosen)
         nearby = self._held((s for hit in found.hits[:_NEARBY] for s in hit.passage.sentences), found)
-        return Evidence(chosen, assess(terms, self._held((c.sentence for c in chosen), found), nearby, cosine, no_figure))
+        held = self._held((one.sentence for one in chosen), found)
+        return Evidence(chosen, assess(terms, held, nearby, cosine, no_figure))
 
     def _candidates(self, query: Query, found: Found, terms: Sequence[Weighed]) -> list[Candidate]:
         seen = [
