@@ -17,7 +17,10 @@ from pydantic import Field
 from rag.index import Index, open_index, store_of
 from rag.lexical import tokens
 from rag.settings import Settings
+from rag.terms import load_terms
 
+#: The vocabulary, read once for many builds; handed to `rag.index` in place of its own reader.
+vocabulary = cache(load_terms)
 DIMENSION = 32
 TOPICS = {
     "lanolin": "Lanolin cream is rubbed on dry skin twice a day during radiotherapy.",

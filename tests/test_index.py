@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from index_world import DIMENSION, TOPICS, Mute, Words, World, assert_answers, document, new_world, tree
+from index_world import DIMENSION, TOPICS, Mute, Words, World, assert_answers, document, new_world, tree, vocabulary
 
 from rag.corpus import load_corpus, passages_of
 from rag.errors import CorpusError, ModelError
@@ -23,6 +23,13 @@ from rag.settings import Settings
 from rag.store import GENERATIONS, POINTER, Damaged
 
 RAG = Path(__file__).parents[1] / "rag"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_vocabulary():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rag.index.load_terms", vocabulary)
+        yield
 
 
 @pytest.fixture(scope="module")
