@@ -53,16 +53,20 @@ def _keys(word: str, language: Language) -> list[str]:
 
 
 class Bm25:
-    """BM25 (Robertson and Zaragoza 2009; Lucene's variant, k1 1.5, b 0.75) over passages given as keys."""
+    """BM25 (Robertson and Zaragoza 2009; Lucene's variant) over passages given as keys.
+
+    `k1` and `b` are far below the usual 1.5 and 0.75: passages are cut to about one length, and one that says a
+    question's word three times answers it no better than one that says it once (benchmarks/README.md has the figures).
+    """
 
     def __init__(self, model: Any) -> None:
         self._model = model
 
     @classmethod
-    def build(cls, documents: Sequence[Sequence[str]]) -> Bm25:
+    def build(cls, documents: Sequence[Sequence[str]], *, k1: float = 0.2, b: float = 0.0) -> Bm25:
         import bm25s
 
-        model = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+        model = bm25s.BM25(method="lucene", k1=k1, b=b)
         # bm25s cannot hold an empty vocabulary; a key that no question has changes no score.
         model.index([list(keys) or ["\0"] for keys in documents], show_progress=False)
         return cls(model)
@@ -82,6 +86,12 @@ class Bm25:
         if not known:
             return np.zeros(self._model.scores["num_docs"], dtype=np.float32)
         return np.asarray(self._model.get_scores(known), dtype=np.float32)
+
+    def shares(self, keys: Sequence[str]) -> np.ndarray:
+        """For each passage [n] its score over the greatest that these keys could give, 0 to 1. A key that no passage
+        holds tells none from another and does not count."""
+        most = sum(self.idf(key) for key in keys if key in self._model.vocab_dict)
+        return self.scores(keys) / np.float32(most) if most else self.scores(keys)
 
     def holders(self, key: str) -> np.ndarray:
         """The numbers of the passages that hold `key` [m], none where no passage does."""

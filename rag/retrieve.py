@@ -1,15 +1,16 @@
-"""Hybrid retrieval: dense and lexical evidence, weighed for each question."""
+"""Hybrid retrieval: what a question means and the words and concepts it uses, weighed together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rag.query import Query
-from rag.types import Hit
+from rag.searchable import readable_in
+from rag.types import Hit, Language
 
 if TYPE_CHECKING:
     from llama_index.core.base.base_retriever import BaseRetriever
@@ -17,19 +18,16 @@ if TYPE_CHECKING:
 
     from rag.index import Index
 
-POOL = 100  # passages that the dense ranking brings in; every passage has a lexical score
+POOL = 100  # passages that each of the two rankings brings in
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Tuned on medquad-cancer (benchmarks/retrieval.py --tune): `lexical` is the share of BM25 beside the dense
-    score, `sentence` the share of a passage's best sentence in its dense score, `rare` what a passage gains that
-    holds all rare words of the question, where rare is a key of at most `rarity` of all passages."""
+    """`lexical` is the share of BM25 beside the dense score, `sentence` the share of a passage's best sentence in its
+    dense score. Tuned on one half of medquad-cancer (`benchmarks/retrieval.py --tune`)."""
 
-    lexical: float = 0.1
+    lexical: float = 0.5
     sentence: float = 0.2
-    rare: float = 0.1
-    rarity: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +39,20 @@ class Found:
     vector: np.ndarray | None = None
 
 
-def fuse(dense: np.ndarray, lexical: np.ndarray, rare: np.ndarray, weights: Weights = Weights()) -> np.ndarray:
-    """One score per passage from cosines [n], BM25 scores [n] and the shares of the question's rare keys held [n].
+def fuse(dense: np.ndarray, lexical: np.ndarray, weights: Weights = Weights()) -> np.ndarray:
+    """One score per passage, 0 to 1, from dense and lexical scores [n], both 0 where nothing was found.
 
-    Scores, not ranks, each scaled to the question's own range: reciprocal ranks (Cormack et al. 2009) forget by how
-    much a passage won. Without dense evidence BM25 has the whole weight.
+    Each is measured by the best passage for the question: reciprocal ranks (Cormack et al. 2009) forget by how much a
+    passage won. BM25 weighs each of the question's words by its rarity, so where one rare name or number decides,
+    most of the lexical half is that word's. Without dense evidence BM25 has the whole weight.
     """
     share = weights.lexical if dense.any() else 1.0
-    return (1 - share) * _scaled(dense) + share * _scaled(lexical) + weights.rare * rare
+    return (1 - share) * _by_the_best(dense) + share * _by_the_best(lexical)
 
 
-def _scaled(scores: np.ndarray) -> np.ndarray:
-    low, high = float(scores.min(initial=0.0)), float(scores.max(initial=0.0))
-    return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
+def _by_the_best(scores: np.ndarray) -> np.ndarray:
+    best = float(scores.max(initial=0.0))
+    return scores / best if best else scores
 
 
 class Retriever:
@@ -64,44 +63,67 @@ class Retriever:
 
     def find(self, query: Query, k: int) -> Found:
         """The `k` best passages, best first; fewer only where the corpus has fewer or nothing speaks for them."""
-        vector, dense = self._dense(query)
-        lexical = self.index.bm25.scores(query.keys)
-        scores = fuse(dense, lexical, self._rare(query.keys), self.weights)
-        order = [int(n) for n in np.argsort(-scores, kind="stable")[:k] if scores[n] > 0]
-        dense_ranks, lexical_ranks = _ranks(dense), _ranks(lexical)
-        hits = (Hit(self.index.passages[n], float(scores[n]), dense_ranks.get(n), lexical_ranks.get(n)) for n in order)
+        lexical = self._lexical(query)
+        vector = self._vector(query)
+        near = self.index.dense(vector, POOL) if vector is not None else []
+        scores = fuse(self._dense(vector, near, lexical), lexical, self.weights)
+        order = [int(number) for number in _top(scores, k)]
+        ranks = {number: rank for rank, (number, _) in enumerate(near, 1)}
+        hits = (Hit(self.index.passages[n], float(scores[n]), ranks.get(n), _rank(lexical, n)) for n in order)
         return Found(tuple(hits), tuple(order), vector)
 
-    def _dense(self, query: Query) -> tuple[np.ndarray | None, np.ndarray]:
-        """The question's vector, and for each passage [n] the cosine, mixed with that of its best sentence."""
-        scores = np.zeros(len(self.index.passages), dtype=np.float32)
+    def _lexical(self, query: Query) -> np.ndarray:
+        """For each passage [n] how much it holds of the question's words and concepts, 0 to 1.
+
+        A passage in another language, and not translated, cannot hold the words: it is asked for what is written the
+        same everywhere, so that passages in the question's language are not ahead just for that.
+        """
+        bm25, keys = self.index.bm25, list(dict.fromkeys(query.keys))
+        shares = bm25.shares(keys)
+        foreign = np.ones(len(shares), dtype=bool)
+        foreign[bm25.holders(readable_in(query.language))] = False
+        if foreign.any():
+            anywhere = bm25.shares([key for key in keys if _is_universal(key, query.language)])
+            shares = np.where(foreign, np.maximum(shares, anywhere), shares)
+        return shares
+
+    def _vector(self, query: Query) -> np.ndarray | None:
         if self.embedder is None:
-            return None, scores
+            return None
         vector = np.asarray(self.embedder.get_query_embedding(query.gloss), dtype=np.float32)
-        vector /= max(float(np.linalg.norm(vector)), 1e-9)
-        share = self.weights.sentence
-        for number, cosine in self.index.dense(vector, POOL):
+        return vector / max(float(np.linalg.norm(vector)), 1e-9)
+
+    def _dense(self, vector: np.ndarray | None, near: list[tuple[int, float]], lexical: np.ndarray) -> np.ndarray:
+        """For each passage [n] its cosine, mixed with that of its best sentence; 0 for those that neither ranking
+        brings in. What only the words found is measured as well: a rare name is no reason to call it unrelated."""
+        scores = np.zeros(len(self.index.passages), dtype=np.float32)
+        if vector is None or self.index.vectors is None:
+            return scores
+        cosines = dict(near)
+        others = [number for number in _top(lexical, POOL) if number not in cosines]
+        cosines |= zip(others, self.index.vectors[np.array(others, dtype=np.int64)] @ vector, strict=True)
+        for number, cosine in cosines.items():
             sentences = self.index.sentence_vectors(number)
             best = float((sentences @ vector).max()) if sentences is not None and len(sentences) else cosine
-            scores[number] = max(0.0, (1 - share) * cosine + share * best)
-        return vector, scores
-
-    def _rare(self, keys: Sequence[str]) -> np.ndarray:
-        """For each passage [n] the share of the question's rare keys that it holds, weighed by rarity."""
-        n = len(self.index.passages)
-        held, total = np.zeros(n, dtype=np.float32), 0.0
-        for key in dict.fromkeys(keys):
-            numbers = self.index.bm25.holders(key)
-            if 0 < len(numbers) <= max(1, self.weights.rarity * n):
-                weight = float(np.log(n / len(numbers)))
-                held[numbers] += weight
-                total += weight
-        return held / total if total else held
+            scores[number] = max(0.0, (1 - self.weights.sentence) * cosine + self.weights.sentence * best)
+        return scores
 
 
-def _ranks(scores: np.ndarray) -> dict[int, int]:
-    order = np.argsort(-scores, kind="stable")
-    return {int(n): rank for rank, n in enumerate(order, 1) if scores[n] > 0}
+def _is_universal(key: str, language: Language) -> bool:
+    """Concepts and figures, and the Latin names in a Chinese question."""
+    return key.startswith("#") or any(char.isdigit() for char in key) or (language == "zh" and key.isascii())
+
+
+def _top(scores: np.ndarray, k: int) -> np.ndarray:
+    """The numbers of the `k` greatest scores above 0, greatest first, the earlier passage where they are equal."""
+    some = np.flatnonzero(scores > 0)
+    return some[np.argsort(-scores[some], kind="stable")[:k]]
+
+
+def _rank(scores: np.ndarray, number: int) -> int | None:
+    if not scores[number] > 0:
+        return None
+    return 1 + int((scores > scores[number]).sum() + (scores[:number] == scores[number]).sum())
 
 
 def as_llama_index(retriever: Retriever, understand: Callable[[str], Query], k: int = 10) -> BaseRetriever:

@@ -5,7 +5,8 @@ Only for finding. What is quoted is always the source.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rag.language import repair
@@ -15,6 +16,11 @@ from rag.translations import Translations
 from rag.types import LANGUAGES, Language, Passage, Sentence
 
 _ENDS = ".!?:;…。！？：；"
+
+
+def readable_in(language: Language) -> str:
+    """The key that every passage holds that can be searched in a language: its own, or one it is translated into."""
+    return f"@{language}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,13 @@ class Searchable:
         keys = tokens(f"{2 * self.context(passage)}{passage.text}", passage.language, self.terms)
         for sentence in passage.sentences:
             keys += self._translated(self.translations.all_of(sentence), passage.language)
-        return keys
+        return [*keys, *(readable_in(language) for language in self._languages(passage))]
+
+    def _languages(self, passage: Passage) -> Iterator[Language]:
+        """Its own language and those that most of its sentences are translated into."""
+        rows = [self.translations.all_of(sentence) for sentence in passage.sentences]
+        counts = Counter(language for row in rows for language in row)
+        return (language for language in LANGUAGES if language == passage.language or 2 * counts[language] > len(rows))
 
     def sentence_keys(self, sentence: Sentence, language: Language) -> frozenset[str]:
         """What a sentence covers of a question: words and concepts of its own and its translations."""
