@@ -1,6 +1,7 @@
 # make run   the chat in a browser tab, no key needed
 # make test  everything, browser tests included
-.PHONY: run test install index clean
+# make eval  the evaluation: its figures as a table, and a report in eval/report.html
+.PHONY: run test eval install index clean
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,6 +15,9 @@ run: install
 
 test: install
 	@$(BIN)/python -m pytest $(ARGS)
+
+eval: install
+	@$(BIN)/rag eval --baselines $(ARGS)
 
 install: $(VENV)/installed
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rag.errors import RagError
+from rag.evals.command import COMMANDS as EVALUATION
 from rag.settings import ENGINES, LANGUAGE_CHOICES, Settings
 
 if TYPE_CHECKING:
@@ -62,8 +63,10 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         for flags, options in arguments:
             command.add_argument(*flags, **options)
+        own = {flag for flags, _ in arguments for flag in flags}
         for flags, options in _COMMON:
-            command.add_argument(*flags, **options)
+            if own.isdisjoint(flags):
+                command.add_argument(*flags, **options)
     return parser
 
 
@@ -236,6 +239,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, tupl
     "ask": (_ask, "a cited answer", (_QUESTION, _JSON)),
     "batch": (_batch, "answer a file of questions, a line each", (_IN, _OUT, _SEARCH_ONLY, _K)),
     "check": (_check, "does the evidence carry the sentence? a line each", (_IN, _OUT)),
+    **EVALUATION,
     "prompts": (_prompts, "the prompt templates, and what is wrong with the broken ones", ()),
     "translations": (_translations, "which sentences are translated, stale or suspicious", ()),
     "doctor": (_doctor, "what is there, what is not, and the fix", ()),

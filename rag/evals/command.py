@@ -1,0 +1,165 @@
+"""`rag eval`: its arguments, and what it does. Imports nothing heavy: every call of `rag` reads this."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag.settings import ENGINES, Settings
+
+if TYPE_CHECKING:
+    from rag.evals.bench import Cell
+    from rag.evals.judges import Judge
+    from rag.evals.runner import Failure, Submit
+
+_QUESTIONS = Path(__file__).parents[2] / "tests" / "questions" / "test.jsonl"
+_OUT = Path("eval")
+_WORTH_A_PROCESS = 200  # questions; a second process takes seconds to start
+_MOST_JOBS = 4
+
+
+def _run(args: argparse.Namespace) -> int:
+    return _compare(*args.compare) if args.compare else _evaluate(args)
+
+
+def _compare(old: Path, new: Path) -> int:
+    from rag.evals.compare import compare
+    from rag.evals.console import show_comparison
+    from rag.evals.record import read_records
+
+    for comparison in compare(read_records(old), read_records(new)):
+        show_comparison(comparison)
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from rag.evals.bench import cells, configurations, question_sets
+    from rag.evals.console import progress, show_figures
+    from rag.evals.record import Results
+    from rag.evals.report import write_report
+    from rag.evals.runner import run
+    from rag.evals.variants import BASELINES, OURS
+
+    settings = Settings.from_environment(corpus=args.corpus, store=args.store, language=args.language)
+    sets = question_sets(args.questions)
+    judge = settings.model if args.judge else None
+    if args.judge and not judge:
+        print("rag: no model is configured, so nothing is judged by one (set RAG_MODEL)", file=sys.stderr)
+    variants = (OURS, *(BASELINES if args.baselines else ()))
+    made = configurations(settings, variants, args.prompt or [settings.prompt], args.engine, judge)
+    workers = Workers(settings, variants, args.jobs, bool(judge))
+    with progress("questions") as tell:
+        records, failures = run(cells(sets, made), Results(args.out), workers.start, tell)
+    if records:
+        show_figures(records)
+        print(f"report: {write_report(records, args.out)}")
+    return _told(failures)
+
+
+def _told(failures: Sequence[Failure]) -> int:
+    """Says what could not be asked, and gives the exit status."""
+    for message, count in Counter(failure.message for failure in failures).items():
+        print(f"rag: {count} questions could not be asked: {message}; run it again for these", file=sys.stderr)
+    return max((failure.exit_status for failure in failures), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Opens an assistant once there is something to ask."""
+
+    settings: Settings
+    variants: tuple[str, ...]
+    jobs: int
+    judges: bool
+
+    @contextmanager
+    def start(self, pending: Sequence[Cell]) -> Iterator[Submit]:
+        """Threads for a model that is waited for; processes where the work is ours and there is enough of it.
+        After an interrupt says how to go on."""
+        from rag.evals.runner import processes, threads
+
+        waits = self.judges or any(self._has_model(cell.configuration.engine) for cell in pending)
+        is_long = len(pending) >= _WORTH_A_PROCESS
+        try:
+            if self.jobs > 1 and is_long and not waits:
+                self._build()
+                with processes(self.settings, self.variants, self.jobs) as submit:
+                    yield submit
+            else:
+                with threads(self._bench(), self.jobs if waits else 1) as submit:
+                    yield submit
+        except KeyboardInterrupt:
+            print("rag: stopped; the same command goes on from here", file=sys.stderr)
+            raise
+
+    def _has_model(self, engine: str) -> bool:
+        return engine == "model" or (engine == "auto" and self.settings.model is not None)
+
+    def _build(self) -> None:
+        from rag.evals.console import progress
+        from rag.index import build
+
+        with progress("index") as tell:
+            build(self.settings, tell)
+
+    def _bench(self) -> Any:
+        from rag.evals.bench import Bench
+        from rag.evals.console import progress
+        from rag.pipeline import open_assistant
+
+        with progress("index") as tell:
+            return Bench(open_assistant(self.settings, tell), self._judge(), self.variants)
+
+    def _judge(self) -> Judge | None:
+        if not self.judges:
+            return None
+        from rag.evals.judges import open_judge
+
+        return open_judge(self.settings)
+
+
+def _jobs(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 64:
+        raise argparse.ArgumentTypeError("give a whole number from 1 to 64")
+    return value
+
+
+_ARGUMENTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (
+        ("--questions",),
+        {"type": Path, "nargs": "+", "default": [_QUESTIONS], "metavar": "FILE", "help": "question files (the test's)"},
+    ),
+    (("--prompt",), {"nargs": "+", "metavar": "NAME", "help": "prompt templates, each one tried (plain)"}),
+    (
+        ("--engine",),
+        {"nargs": "+", "choices": ENGINES, "default": ["extractive"], "help": "engines, each one tried (extractive)"},
+    ),
+    (("--baselines",), {"action": "store_true", "help": "also BM25 alone, embedding alone, LlamaIndex's retriever"}),
+    (("--judge",), {"action": "store_true", "help": "LlamaIndex's evaluators too, where a model is configured"}),
+    (
+        ("--jobs",),
+        {
+            "type": _jobs,
+            "default": min(_MOST_JOBS, os.cpu_count() or 1),
+            "metavar": "N",
+            "help": "how many questions at once",
+        },
+    ),
+    (("--out",), {"type": Path, "default": _OUT, "metavar": "DIR", "help": "folder of results and report (eval)"}),
+    (
+        ("--compare",),
+        {"type": Path, "nargs": 2, "metavar": ("OLD", "NEW"), "help": "two --out folders: what got better and worse"},
+    ),
+)
+#: For the command's table: name -> (run, help, arguments).
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, Any]] = {
+    "eval": (_run, "evaluation: ask question files, print figures, write a report", _ARGUMENTS),
+}
