@@ -6,19 +6,26 @@ pinyin and entities), or a reading translation that is tied to it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from rag.language import repair
 from rag.types import AnswerSentence, Citation, Draft, Language, Sentence, Source, Verdict
 
+_MARK = re.compile(r"\[([0-9]+(?:[\s,;–-]+[0-9]+)*)\]")
 #: (sentence, language) -> its reading translation into that language, or None.
 Translate = Callable[[Sentence, Language], str | None]
 
 
 def shown(sentence: Sentence) -> str:
     """A source sentence as a reader sees it: mended, white space folded; wording and script unchanged."""
-    return " ".join(repair(sentence.text).split())
+    return unmarked(" ".join(repair(sentence.text).split()))
+
+
+def unmarked(text: str) -> str:
+    """`text` with its own reference marks in round brackets: "[3]" would pass for one of our citations."""
+    return _MARK.sub(r"(\1)", text)
 
 
 @dataclass(frozen=True, slots=True)

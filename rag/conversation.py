@@ -18,6 +18,7 @@ from rag.types import Language, Turn
 _DATA = Path(__file__).parent / "data" / "followups.yaml"
 _SHORT = 3  # a question of at most so many terms may lean on the one before
 _LOOK_BACK = 4  # so many questions back
+_READ = 3000  # characters from the start of a message, and as many from its end
 
 
 @cache
@@ -40,15 +41,21 @@ def standalone(question: str, history: Sequence[Turn], language: Language, terms
     "and surgery?" after "does chemotherapy help in mesothelioma?" asks about surgery in mesothelioma.
     """
     earlier = [turn.content for turn in history if turn.role == "user" and turn.content.strip()][-_LOOK_BACK:]
+    texts = [_cut(text) for text in (*earlier, question)]
     understood = ""
-    for text in [*earlier, question]:
-        spoken = language if text is question else detect(text, default=language)
+    for number, text in enumerate(texts):
+        spoken = language if number == len(earlier) else detect(text, default=language)
         if understood and _leans(text, spoken, terms):
             kept = _without(understood, _kinds(text, spoken, terms), detect(understood, default=spoken), terms)
             understood = f"{kept} {text}".strip()
         else:
             understood = text
     return understood
+
+
+def _cut(text: str) -> str:
+    """The start and the end of a long message: that is where its question stands."""
+    return text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
 
 
 def _leans(text: str, language: Language, terms: Terms) -> bool:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.cite import Cited, cite, shown
+from rag.cite import Cited, cite, shown, unmarked
 from rag.conversation import standalone
 from rag.coverage import Coverage
-from rag.errors import ModelError
+from rag.errors import ModelError, SettingsError
 from rag.evidence import Evidence, Evidences, languages_of
 from rag.guard import Guard
 from rag.language import detect, identify, to_traditional
@@ -20,7 +20,7 @@ from rag.query import Query, understand
 from rag.reply import Asked, Reply
 from rag.retrieve import Found, Retriever
 from rag.searchable import Searchable
-from rag.settings import Settings
+from rag.settings import ENGINES, LANGUAGE_CHOICES, Settings
 from rag.terms import Terms, load_terms
 from rag.translations import Translations, load_translations, titles_of
 from rag.types import Answer, Decision, Draft, Hit, Language, Outcome, Sentence, Source, Turn
@@ -93,8 +93,8 @@ class Assistant:
         language: str | None = None,
         engine: str | None = None,
     ) -> Answer:
-        """An answer in the question's language, or in `language`. Raises PromptError for an unknown prompt, ModelError
-        where the engine asked for has no model."""
+        """An answer in the question's language, or in `language`. Raises PromptError for an unknown prompt,
+        SettingsError for an unknown language or engine, ModelError where the engine asked for has no model."""
         timings: dict[str, float] = {}
         with _timed(timings, "total"):
             answer = self._ask(question, history, prompt, language, engine, timings)
@@ -129,22 +129,25 @@ class Assistant:
             if cited.sentences:
                 return reply.cited(asked, outcome, why, cited, found.hits)
             refused: Outcome = "declined" if decision else "not_in_corpus"
-            return reply.refused(asked, refused, why, found.hits, self.sources)
+            answer = reply.refused(asked, refused, why, found.hits, self.sources)
+            return replace(answer, withheld=cited.withheld)
 
     def _language(self, question: str, language: str | None) -> Language:
         wanted = language or self._parts.settings.language
+        if wanted not in LANGUAGE_CHOICES:
+            raise SettingsError(f"language is {wanted!r}", hint=f"use one of {', '.join(LANGUAGE_CHOICES)}")
         return detect(question) if wanted == "auto" else wanted  # type: ignore[return-value]
 
     def _understand(self, question: str, history: Sequence[Turn], language: Language) -> Query:
         whole = standalone(question, history, language, self._parts.terms)
-        return understand(whole, language, self._parts.terms)
+        return understand(whole, language, self._parts.terms, english=self._parts.settings.embedding == "local")
 
     def _cite(self, asked: Asked, evidence: Evidence, found: Found) -> Cited:
         languages = languages_of(found)
 
         def translate(sentence: Sentence, language: Language) -> str | None:
-            text = self._parts.translations.of(sentence, language)
-            return to_traditional(text) if text and asked.traditional else text
+            text = unmarked(self._parts.translations.of(sentence, language) or "")
+            return (to_traditional(text) if asked.traditional else text) or None
 
         drafts = (
             Draft(translate(one.sentence, asked.language) or shown(one.sentence), (one.sentence,), one.support)
@@ -166,6 +169,8 @@ def _decide(decision: Decision | None, coverage: Coverage) -> tuple[Outcome, Dec
 
 
 def _check_engine(engine: str) -> None:
+    if engine not in ENGINES:
+        raise SettingsError(f"engine is {engine!r}", hint=f"use one of {', '.join(ENGINES)}")
     if engine == "model":
         raise ModelError("there is no language model", hint="use --engine extractive")
 
@@ -183,7 +188,8 @@ def _with_timings(answer: Answer, timings: Mapping[str, float]) -> Answer:
 
 
 def open_assistant(settings: Settings, progress: Callable[[int, int], None] | None = None) -> Assistant:
-    """Builds or opens the index and wires the parts. Raises CorpusError, IndexMissing, ModelError."""
+    """Builds or opens the index and wires the parts. Raises CorpusError, IndexMissing, ModelError, SettingsError."""
+    _check_engine(settings.engine)
     from rag.embed import open_embedder
     from rag.index import open_index
 
