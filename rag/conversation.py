@@ -17,6 +17,11 @@ from rag.types import Language, Turn
 
 _DATA = Path(__file__).parent / "data" / "followups.yaml"
 _SHORT = 3  # a question of at most so many terms may lean on the one before
+#: Kinds of things that are a topic by themselves, though none of medicine: "who won the football match?"
+_ELSEWHERE = (
+    "country", "city", "sport_art", "nature", "government", "economy", "religion", "school", "travel", "transport",
+    "house", "name",
+)  # fmt: skip
 _LOOK_BACK = 4  # so many questions back
 _READ = 3000  # characters from the start of a message, and as many from its end
 
@@ -59,12 +64,12 @@ def _cut(text: str) -> str:
 
 
 def _leans(text: str, language: Language, terms: Terms) -> bool:
-    """A few terms, and an opening that goes on, a word that points back, or no medical topic of its own."""
+    """A few terms, and an opening that goes on, a word that points back, or no topic of its own."""
     kinds = _kinds(text, language, terms)
     plain = " ".join(re.findall(r"[\w'-]+", fold(text)))
     opens = bool(_patterns()["openings", language].search(plain))
     refers = bool(_patterns()["pronouns", language].search(plain))
-    topics = [kind for kind in kinds if kind in TOPIC_KINDS]
+    topics = [kind for kind in kinds if kind in TOPIC_KINDS or kind in _ELSEWHERE]
     return len(kinds) <= _SHORT and (opens or not topics or (refers and "cancer" not in topics))
 
 
