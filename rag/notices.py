@@ -26,7 +26,7 @@ class Notices:
         "declined.worry". Its {braces} are filled with `values` and the emergency numbers. KeyError without any."""
         texts = self.texts[language]
         wanted = [*keys, *(f"{key.split('.')[0]}.generic" for key in keys)]
-        key = next(key for key in wanted if key in texts)
+        key = next((key for key in wanted if key in texts), wanted[0])
         kind = key.split(".")[-1]
         numbers = self.numbers.get(kind, self.numbers["body"])[language]
         return texts[key].format_map({"numbers": "\n".join(f"- {number}" for number in numbers), **values})
