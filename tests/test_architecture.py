@@ -25,7 +25,7 @@ LAYERS = [
     ["lexical", "minilm", "endpoint", "embed", "searchable"],
     ["vectors", "store", "dense", "contents", "builder", "index"],
     ["query", "prompts", "retrieve", "cite", "extract", "coverage", "evidence", "conversation"],
-    ["unmask", "rules", "guard", "notices", "reply"],
+    ["unmask", "rules", "likeness", "weigh", "guard", "notices", "reply"],
     ["labels", "escape", "excerpt", "view"],
     ["pipeline", "wire", "jsonl", "doctor"],
     ["source_page", "web", "door", "desk"],
