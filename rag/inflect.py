@@ -7,9 +7,11 @@ taken apart into the words it may be a form of.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from rag.fold import fold
 from rag.types import Language
 
 _ENGLISH = (("sses", "ss"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("ies", "y"))
@@ -23,10 +25,12 @@ _DROPPED = {
     "sekl": "sekil", "vakt": "vakit", "zihn": "zihin", "fikr": "fikir", "emr": "emir", "omr": "omur", "resm": "resim",
     "nakl": "nakil", "kayb": "kayip", "kism": "kisim", "akl": "akil", "sehr": "sehir", "cism": "cisim", "asl": "asil",
 }  # fmt: skip
+_OPTIONAL = {"a": "â", "i": "î", "u": "û", "â": "a", "î": "i", "û": "u"}
 _SOFTENED = {"g": "k", "d": "t", "b": "p"}
 _POSSESSIVE = r"(?:s?[iu]|[iu]?m(?:[iu]z)?|[iu]?n(?:[iu]z)?|l[ae]r[iu])"
 _CASE = r"(?:[yn]?[iu]|[yn]?[ae]|n?[dt][ae]n?|n?[iu]n|y?l[ae]|n?c[ae])"
-_COPULA = r"(?:[dt][iu]r(?:l[ae]r)?|y?[dt][iu]|y?m[iu]s|y?s[ae]|y[iu]m)"
+_PERSON = r"(?:m|n|k|n[iu]z|l[ae]r)"
+_COPULA = rf"(?:[dt][iu]r(?:l[ae]r)?|y?(?:[dt][iu]|s[ae]){_PERSON}?|y?m[iu]s|y[iu][mz]|s[iu]n(?:[iu]z)?)"
 _ENDING = re.compile(
     rf"(?:l[iu][kg]?|s[iu]z|c[iu]|s[ae]l)?(?:l[ae]r)?{_POSSESSIVE}?{_CASE}?(?:ki(?:l[ae]r)?{_CASE}?)?{_COPULA}?"
 )
@@ -46,10 +50,11 @@ def english_stem(word: str) -> str:
 
 
 def french_stem(word: str) -> str:
-    """`word` in the masculine singular. Short words keep their e: "foie" is not "foi"."""
+    """`word` in the masculine singular. Short words keep their e: "foie" is not "foi",
+    "toux" not "tous"."""
     if len(word) > 4 and word.endswith("aux"):
         return word[:-3] + "al"
-    if len(word) > 3 and word[-1] in "sx" and not word.endswith(("eux", "ss")):
+    if len(word) > (3 if word[-1] == "s" else 4) and word[-1] in "sx" and not word.endswith(("eux", "ss")):
         word = word[:-1]
     for ending, instead in _FRENCH_ADJECTIVES:
         if len(word) > len(ending) + 2 and word.endswith(ending):
@@ -100,6 +105,31 @@ def _english_keys(word: str) -> tuple[str, ...]:
 @lru_cache(maxsize=65536)
 def _french_keys(word: str) -> tuple[str, ...]:
     return (french_stem(word),)
+
+
+#: Up to this length another accent makes another word: longer words are misspelt, not meant otherwise.
+_TELLING = 5
+
+
+def accents_agree(word: str, name: str) -> bool:
+    """Whether `word`, as written in a text, may be a form of the one-word `name`. Accents may be left out, but
+    "işin" is no form of "ışın", nor "côté" of "côte"."""
+    if word.isascii():
+        return True
+    pairs = zip(_composed(word), _composed(name), strict=False)
+    return len(name) > _TELLING or not any(one != other and _clash(one, other) for one, other in pairs)
+
+
+def _composed(word: str) -> str:
+    return unicodedata.normalize("NFC", word).replace("İ", "i").replace("œ", "oe").replace("Œ", "oe")
+
+
+def _clash(one: str, other: str) -> bool:
+    """Whether two characters are one letter with different accents. A capital may leave its accent out; è comes and
+    goes with the ending (complet, complète), the circumflex of Turkish with the writer."""
+    if one.isascii() and one.isupper() or "è" in (one, other):
+        return False
+    return one.lower() not in other + _OPTIONAL.get(other, "") and fold(one) == fold(other)
 
 
 #: What a word of a text may stand under among names that were cut to stems with `STEM`.

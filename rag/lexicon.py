@@ -24,11 +24,14 @@ _ONE_SLIP, _TWO_SLIPS = 5, 8
 
 class Name(NamedTuple):
     """That a concept goes by a name. `needs_capitals`: only where it is written so; `is_word`: its lower case is
-    another word."""
+    another word; `proper`: a capital at its beginning will do. `written`: the name with its accents, where another
+    accent would make another word."""
 
     concept: str
     needs_capitals: bool
     is_word: bool
+    proper: bool
+    written: str
 
 
 class Tokens(NamedTuple):
@@ -63,7 +66,7 @@ class Lexicon(NamedTuple):
         stem = cache(STEM[language])
         for concept in concepts:
             for name, folded in zip(concept.names[language], concept.folded[language], strict=True):
-                entry = Name(concept.id, *_capitals(name, capitals))
+                entry = Name(concept.id, *_capitals(name, capitals), _written(name, concept.kind, language))
                 for words in _spellings(folded, language):
                     known.update(words)
                     keys = [stem(word) for word in words]
@@ -102,9 +105,18 @@ class Lexicon(NamedTuple):
         return _nearest(word, self.by_letter.get(word[0], ()))  # the first letter is seldom wrong
 
 
-def _capitals(name: str, capitals: Collection[str]) -> tuple[bool, bool]:
+def _capitals(name: str, capitals: Collection[str]) -> tuple[bool, bool, bool]:
     is_word = name in capitals
-    return is_word or (len(name) <= 2 and name.isalpha() and name.isupper() and name.isascii()), is_word
+    needed = is_word or (len(name) <= 2 and name.isalpha() and name.isupper() and name.isascii())
+    return needed, is_word, is_word and not name.isupper()
+
+
+def _written(name: str, kind: str, language: Language) -> str:
+    """A single word in lower case, in the languages whose accents tell words apart; else nothing. A French verb is
+    the same with its participle (aide, aidé)."""
+    if language not in ("fr", "tr") or not name.isalpha() or (kind, language) == ("verb", "fr"):
+        return ""
+    return name.replace("İ", "i").replace("I", "ı").lower() if language == "tr" else name.lower()
 
 
 def _spellings(name: str, language: Language) -> Iterator[tuple[str, ...]]:

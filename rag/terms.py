@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.inflect import accents_agree
 from rag.language import HAN, align, detect, fold, stopwords
 from rag.lexicon import Found, Lexicon, Name, Tokens
 from rag.types import Language
@@ -22,6 +23,10 @@ _HAN = re.compile(f"[{HAN}]")
 _KEPT = re.compile(rf"[^\W_{HAN}]+(?:[-./%][^\W_{HAN}]+)*%?")
 #: Texts up to this long without any capital are typed quickly: "mr nedir" may mean MR.
 _TYPED_QUICKLY = 200
+
+
+#: A phrase of asking must be clearly longer than the name that it would cut apart: 副作用|是什么, not 副|作用是什么.
+_FORM_KINDS, _FORM_WORTH = frozenset({"question", "conversation"}), 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +74,17 @@ class Terms:
 
         manner = _manner(text)
         for place, names in tuple(found.items()):
-            if any(name.needs_capitals for name in names):
+            if any(name.needs_capitals or name.written for name in names):
                 found[place] = [name for name in names if _counts(name, text, span(place), manner)]
-        places = sorted(found, key=lambda place: (place[0], -place[1])) if parts else _longest(found, len(tokens.words))
+        places = sorted(found, key=lambda place: (place[0], -place[1])) if parts else _longest(found, self._worth, len(tokens.words))
         return tuple(
             Match(concept, *span(place))
             for place in places
             for concept in dict.fromkeys(name.concept for name in found[place])
         )
+
+    def _worth(self, name: Name) -> float:
+        return _FORM_WORTH if self.concepts[name.concept].kind in _FORM_KINDS else 1.0
 
     def _lexicon(self, language: Language) -> Lexicon:
         if language not in self._lexicons:
@@ -95,8 +103,10 @@ class Terms:
         if language == "en":
             return text
         words: list[str] = []
-        done = 0
+        done, ignored = 0, stopwords(language)
         for match in self.find(text, language, slips=True):
+            if fold(text[match.start : match.end]) in ignored and self.concepts[match.concept].kind != "question":
+                continue
             if match.start >= done:
                 words += _unknown(text[done : match.start], language)
                 words.append(self.names(match.concept, "en")[0])
@@ -117,11 +127,16 @@ def _others(language: Language, folded: str) -> Iterable[Language]:
 
 
 def _counts(name: Name, text: str, span: tuple[int, int], manner: str) -> bool:
-    """An abbreviation that may be another word counts in capitals only; a rare one also in a question typed
+    """A word with other accents is another word. An abbreviation that may be another word counts in capitals only; a rare one also in a question typed
     without any capitals, a common word not even in capitals where all is in capitals."""
+    surface = text[span[0] : span[1]]
+    if name.written and not accents_agree(surface, name.written):
+        return False
     if not name.needs_capitals:
         return True
-    if text[span[0] : span[1]].removesuffix("s").isupper():
+    if name.proper:
+        return surface[:1].isupper()
+    if surface.removesuffix("s").isupper():
         return not (name.is_word and manner == "shouted")
     return not name.is_word and manner == "typed quickly"
 
@@ -132,19 +147,19 @@ def _manner(text: str) -> str:
     return "typed quickly" if len(text) <= _TYPED_QUICKLY and text == text.lower() else "written"
 
 
-def _longest(found: Found, count: int) -> list[tuple[int, int]]:
-    """Of overlapping places those whose squared lengths, in tokens, sum to most: long names win over short ones
-    on either side ("traitement du | cancer de l'œsophage")."""
-    ends = defaultdict[int, list[int]](list)
+def _longest(found: Found, worth: Callable[[Name], float], count: int) -> list[tuple[int, int]]:
+    """Of overlapping places those whose squared lengths, in tokens, times their worth, sum to most: long names win
+    over short ones on either side ("traitement du | cancer de l'œsophage")."""
+    ends = defaultdict[int, list[tuple[int, float]]](list)
     for (i, j), names in found.items():
         if names:
-            ends[i].append(j)
-    best, take = [0] * (count + 1), [0] * (count + 1)
+            ends[i].append((j, (j - i) ** 2 * max(map(worth, names))))
+    best, take = [0.0] * (count + 1), [0] * (count + 1)
     for i in range(count - 1, -1, -1):
         best[i] = best[i + 1]
-        for j in ends.get(i, ()):
-            if (score := (j - i) ** 2 + best[j]) >= best[i]:
-                best[i], take[i] = score, j
+        for j, score in ends.get(i, ()):
+            if score + best[j] >= best[i]:
+                best[i], take[i] = score + best[j], j
     chosen, i = [], 0
     while i < count:
         if take[i]:

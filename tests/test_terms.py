@@ -72,7 +72,7 @@ MEANT = [
     ("fr", "chimio", "chemotherapy"),
     ("fr", "les rayons", "radiotherapy"),
     ("fr", "cancer du cavum", "nasopharyngeal_cancer"),
-    ("fr", "acharnement thérapeutique", "medical_ethics"),
+    ("fr", "acharnement thérapeutique", "futile_treatment"),
     ("zh", "电疗", "radiotherapy"),
     ("zh", "化疗", "chemotherapy"),
     ("zh", "化學治療", "chemotherapy"),
