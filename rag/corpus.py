@@ -73,10 +73,17 @@ def corpus_digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted([*_files(folder), *(folder / "translations").glob("*.jsonl")]):
         if _inside(path, folder) and path.is_file():
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+            line = f"{path.relative_to(folder).as_posix()}\0{_content_digest(path)}\n"
+            digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
+
+
+def _content_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return str(error.strerror)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -90,6 +97,9 @@ def _inside(path: Path, folder: Path) -> bool:
 
 
 def _load(path: Path, name: str, folder: Path) -> tuple[Source | None, Problem | None]:
+    shown = name.encode(errors="backslashreplace").decode()
+    if shown != name:
+        return None, Problem(shown, "has a name that is not UTF-8; rename it; left out")
     if not _inside(path, folder):
         return None, Problem(name, "is a link that points outside the folder; left out")
     try:

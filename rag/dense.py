@@ -174,18 +174,21 @@ def _server(url: str, settings: Any) -> ClientAPI:
 def _private_copy(folder: Path) -> Iterator[Path]:
     """A copy of `folder` of this process's own, gone at the end; copies of processes that were killed go too."""
     _sweep_copies()
-    home = Path(tempfile.mkdtemp(prefix=_COPY))
-    hold = os.open(home / "new", os.O_CREAT | os.O_RDWR)
-    fcntl.flock(hold, fcntl.LOCK_EX)
-    (home / "new").rename(home / "lock")  # under this name nobody ever sees it unlocked while we live
-    try:
-        for name in files_in(folder):
-            (home / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / name, home / "copy" / name)
+    with ExitStack() as stack:
+        try:
+            home = Path(tempfile.mkdtemp(prefix=_COPY))
+            stack.callback(shutil.rmtree, home, ignore_errors=True)
+            hold = os.open(home / "new", os.O_CREAT | os.O_RDWR)
+            stack.callback(os.close, hold)
+            fcntl.flock(hold, fcntl.LOCK_EX)
+            (home / "new").rename(home / "lock")  # under this name nobody ever sees it unlocked while we live
+            for name in files_in(folder):
+                (home / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / name, home / "copy" / name)
+        except OSError as error:
+            hint = "make room there, or name another temporary folder with TMPDIR"
+            raise IndexMissing(f"cannot copy the index to open it: {error.strerror or error}", hint=hint) from error
         yield home / "copy"
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-        os.close(hold)
 
 
 def _sweep_copies() -> None:

@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -43,10 +43,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What an index was built from: SHA-256 of the corpus, its translations, and the code and data that read it."""
+    """What an index was built from: SHA-256 of corpus and translations, and of the code and data that read them."""
 
     corpus: str
-    translations: str
     code: str
 
 
@@ -59,6 +58,11 @@ class _Job:
     embedder: BaseEmbedding | None
     store: Store
     origin: Origin
+
+    @property
+    def url(self) -> str | None:
+        """The Chroma server; none where there are no vectors to keep on it."""
+        return None if self.settings.embedding == "none" else self.settings.chroma_url
 
 
 def open_index(settings: Settings, progress: Progress | None = None, *, embedder: BaseEmbedding | None = None) -> Index:
@@ -111,27 +115,23 @@ def peek(settings: Settings) -> Info | None:
 
 
 def store_of(settings: Settings) -> Store:
-    """Where the index of these settings stands: one store folder holds many corpora and settings side by side."""
+    """Where the index of these settings stands: one store folder holds many corpora and settings side by side, each
+    until somebody removes it."""
     parts = [str(settings.corpus.resolve()), settings.fingerprint(), settings.chroma_url]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     return Store(settings.store.resolve() / key)
 
 
 def _job(settings: Settings, progress: Progress | None, embedder: BaseEmbedding | None) -> _Job:
-    translations = _digest(sorted((settings.corpus / "translations").glob("*.jsonl")))
-    origin = Origin(corpus_digest(settings.corpus), translations, _code_digest())
+    origin = Origin(corpus_digest(settings.corpus), _code_digest())
     return _Job(settings, progress, embedder, store_of(settings), origin)
 
 
 def _code_digest() -> str:
     data = sorted(file for file in (_PACKAGE / "data").rglob("*") if file.is_file())
     versions = "".join(importlib.metadata.version(library) for library in _LIBRARIES)
-    return _digest([*(_PACKAGE / f"{name}.py" for name in CODE), *data], versions)
-
-
-def _digest(files: Iterable[Path], more: str = "") -> str:
-    digest = hashlib.sha256(more.encode())
-    for file in files:
+    digest = hashlib.sha256(versions.encode())
+    for file in [*(_PACKAGE / f"{name}.py" for name in CODE), *data]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -149,7 +149,7 @@ def _open(job: _Job, stale: str | None = None) -> Index | None:
         if not fresh and stale is None:
             generation.release()
             return None
-        return Index(generation, job.settings.chroma_url, None if fresh else stale)
+        return Index(generation, job.url, None if fresh else stale)
     except Damaged as error:
         log.warning("The index is damaged: %s.", error.message)
     except (KeyError, TypeError, ValueError) as error:
@@ -182,7 +182,7 @@ def _material(job: _Job) -> Material:
 
 def _write(job: _Job, material: Material, *, reuse: bool) -> None:
     """A new generation, from its folder to the pointer. Raises RagError; then the old one goes on serving."""
-    store, url = job.store, job.settings.chroma_url
+    store, url = job.store, job.url
     with writing(store.folder), verifier(url, dense=material.embedder is not None) as verify:
         path = store.begin()
         try:
@@ -206,7 +206,7 @@ def _donors(job: _Job, path: Path, reuse: bool) -> Iterator[Sequence[Path]]:
 
 
 def _sweep(job: _Job, keep: Path | None = None) -> None:
-    job.store.sweep(partial(drop, url=job.settings.chroma_url), keep)
+    job.store.sweep(partial(drop, url=job.url), keep)
 
 
 def _sweep_leftovers(job: _Job) -> None:

@@ -167,7 +167,7 @@ def hold_lock(file: Path, how: int) -> int | None:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         if os.fstat(descriptor).st_nlink:
             return descriptor
-    except BlockingIOError:
+    except OSError:  # somebody else has it, or locks do not work here: it is not ours
         pass
     os.close(descriptor)
     return None
@@ -186,7 +186,7 @@ def writing(folder: Path) -> Iterator[None]:
 def seal(path: Path, facts: Mapping[str, Any]) -> str:
     """Makes a finished generation durable and writes its manifest; gives the manifest's SHA-256."""
     files = {name: _described(path / name, durable=True) for name in files_in(path)}
-    data = json.dumps({**facts, "files": files}, ensure_ascii=False, indent=1).encode()
+    data = json.dumps({**facts, "files": files}, indent=1).encode()
     for folder in {(path / name).parent for name in files}:
         _sync(folder)
     _write_durably(path / MANIFEST, data)

@@ -17,7 +17,7 @@ import pytest
 from index_world import DIMENSION, TOPICS, Mute, Words, World, assert_answers, document, new_world, tree, vocabulary
 
 from rag.corpus import load_corpus, passages_of
-from rag.errors import CorpusError, ModelError
+from rag.errors import CorpusError, IndexMissing, ModelError
 from rag.index import CODE, build, open_index, store_of
 from rag.settings import Settings
 from rag.store import GENERATIONS, POINTER, Damaged
@@ -124,6 +124,25 @@ def test_the_scratch_of_killed_readers_goes_and_that_of_living_ones_stays(built,
             assert living.is_dir()
             assert not dead.exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_corpus_leaves_out_is_told_by_the_index_too(world):
+    Path(os.fsdecode(os.fsencode(world.corpus) + b"/caf\xe9.txt")).write_text("Coffee is fine in small amounts.")
+    (world.corpus / "empty.txt").touch()
+    for _ in range(2):
+        with world.open() as index:
+            assert_answers(index)
+            names = {problem.name: problem.message for problem in index.info.problems}
+            assert set(names) == {r"caf\udce9.txt", "empty.txt"}
+            assert "rename" in names[r"caf\udce9.txt"]
+
+
+def test_without_room_for_its_scratch_it_says_where_to_make_some(built, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "full"))
+    with pytest.raises(IndexMissing) as caught, built.open():
+        pass
+    assert "TMPDIR" in caught.value.hint
+    assert "No such file" in str(caught.value)
 
 
 def test_it_follows_the_corpus_and_embeds_only_what_is_new(built, world):
