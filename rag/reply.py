@@ -12,6 +12,7 @@ from rag.prompts import Template
 from rag.translations import Titles
 from rag.types import Answer, AnswerSentence, Decision, Hit, Language, Outcome, Source
 
+_READ = 2000  # characters of a question that show its script
 _TITLES = 12  # documents named when none of them answers
 _TOGETHER = {"prose": " ", "list": "\n", "quotes": "\n", "by_source": "\n"}
 
@@ -29,7 +30,7 @@ class Asked:
     @property
     def traditional(self) -> bool:
         """Whether the reader writes traditional Chinese and so gets it."""
-        return self.language == "zh" and is_traditional(self.question)
+        return self.language == "zh" and is_traditional(self.question[:_READ])
 
 
 @dataclass(frozen=True, slots=True)
