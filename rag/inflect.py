@@ -25,7 +25,7 @@ _DROPPED = {
     "sekl": "sekil", "vakt": "vakit", "zihn": "zihin", "fikr": "fikir", "emr": "emir", "omr": "omur", "resm": "resim",
     "nakl": "nakil", "kayb": "kayip", "kism": "kisim", "akl": "akil", "sehr": "sehir", "cism": "cisim", "asl": "asil",
 }  # fmt: skip
-_OPTIONAL = {"a": "â", "i": "î", "u": "û", "â": "a", "î": "i", "û": "u"}
+_CIRCUMFLEX = {"a": "â", "i": "î", "u": "û"}
 _SOFTENED = {"g": "k", "d": "t", "b": "p"}
 _POSSESSIVE = r"(?:s?[iu]|[iu]?m(?:[iu]z)?|[iu]?n(?:[iu]z)?|l[ae]r[iu])"
 _CASE = r"(?:[yn]?[iu]|[yn]?[ae]|n?[dt][ae]n?|n?[iu]n|y?l[ae]|n?c[ae])"
@@ -125,11 +125,11 @@ def _composed(word: str) -> str:
 
 
 def _clash(one: str, other: str) -> bool:
-    """Whether two characters are one letter with different accents. A capital may leave its accent out; è comes and
-    goes with the ending (complet, complète), the circumflex of Turkish with the writer."""
-    if one.isascii() and one.isupper() or "è" in (one, other):
+    """Whether two characters are one letter with different accents. A capital may leave its accent out and any
+    writer a circumflex; è comes and goes with the ending (complet, complète)."""
+    if (one.isascii() and one.isupper()) or "è" in (one, other) or _CIRCUMFLEX.get(one) == other:
         return False
-    return one.lower() not in other + _OPTIONAL.get(other, "") and fold(one) == fold(other)
+    return one.lower() != other and fold(one) == fold(other)
 
 
 #: What a word of a text may stand under among names that were cut to stems with `STEM`.

@@ -19,7 +19,7 @@ _MIXED = re.compile(r"[a-z][0-9]|[0-9][a-z]")
 _PARTS = re.compile(r"[a-z]+|[0-9]+|[^a-z0-9]+")
 _JOINERS = " -/'·\t\r\n"
 #: The shortest words in which one typing slip is mended, and two.
-_ONE_SLIP, _TWO_SLIPS = 5, 8
+_ONE_SLIP, _TWO_SLIPS = 5, 10
 
 
 class Name(NamedTuple):
@@ -84,7 +84,8 @@ class Lexicon(NamedTuple):
             here = single.get(word)
             if here is None:
                 keys = self.keys_of(word)
-                here = [n for k in keys for n in names.get(k, ())], [k for k in keys if k in beginnings]
+                # The longest known word: "hastane" is no form of "hasta", nor "acile" of "acı".
+                here = next((names[k] for k in keys if k in names), []), [k for k in keys if k in beginnings]
                 single[word] = here
             if here[0]:
                 found[i, i + 1] = [*found.get((i, i + 1), ()), *here[0]]
@@ -97,7 +98,7 @@ class Lexicon(NamedTuple):
                 begun = [key for key in longer if key in beginnings]
 
     def near(self, word: str) -> str | None:
-        """The known word that the folded `word`, unknown itself, is one edit away from, two from 8 letters on."""
+        """The known word that the folded `word`, unknown itself, is one edit away from, two from 10 letters on."""
         if len(word) < _ONE_SLIP or not word.isalpha() or _HAN.search(word):
             return None
         if any(key in self.known or key in self.names for key in (word, *self.keys_of(word))):

@@ -25,8 +25,8 @@ _KEPT = re.compile(rf"[^\W_{HAN}]+(?:[-./%][^\W_{HAN}]+)*%?")
 _TYPED_QUICKLY = 200
 
 
-#: A phrase of asking must be clearly longer than the name that it would cut apart: 副作用|是什么, not 副|作用是什么.
-_FORM_KINDS, _FORM_WORTH = frozenset({"question", "conversation"}), 0.7
+#: A phrase of asking or telling must be clearly longer than the name it cuts apart: 副作用|是什么, not 副|作用是什么.
+_TELLING_KINDS, _TELLING_WORTH = frozenset({"question", "conversation", "phrase", "verb"}), 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,10 @@ class Terms:
         for place, names in tuple(found.items()):
             if any(name.needs_capitals or name.written for name in names):
                 found[place] = [name for name in names if _counts(name, text, span(place), manner)]
-        places = sorted(found, key=lambda place: (place[0], -place[1])) if parts else _longest(found, self._worth, len(tokens.words))
+        if parts:
+            places = sorted(found, key=lambda place: (place[0], -place[1]))
+        else:
+            places = _longest(found, self._worth, len(tokens.words))
         return tuple(
             Match(concept, *span(place))
             for place in places
@@ -84,7 +87,7 @@ class Terms:
         )
 
     def _worth(self, name: Name) -> float:
-        return _FORM_WORTH if self.concepts[name.concept].kind in _FORM_KINDS else 1.0
+        return _TELLING_WORTH if self.concepts[name.concept].kind in _TELLING_KINDS else 1.0
 
     def _lexicon(self, language: Language) -> Lexicon:
         if language not in self._lexicons:
@@ -93,7 +96,7 @@ class Terms:
 
     def near(self, word: str, language: Language, known: Collection[str] = ()) -> str | None:
         """The folded word of our names that `word` is a slip of: one edit in words of 5 letters or more, two from
-        8 letters on; else None. Words that are ours or in `known` (folded) are never slips."""
+        10 letters on; else None. Words that are ours or in `known` (folded) are never slips."""
         folded = fold(word)
         return None if folded in known else self._lexicon(language).near(folded)
 
@@ -127,8 +130,8 @@ def _others(language: Language, folded: str) -> Iterable[Language]:
 
 
 def _counts(name: Name, text: str, span: tuple[int, int], manner: str) -> bool:
-    """A word with other accents is another word. An abbreviation that may be another word counts in capitals only; a rare one also in a question typed
-    without any capitals, a common word not even in capitals where all is in capitals."""
+    """A word with other accents is another word. An abbreviation that may be another word counts in capitals only;
+    a rare one also in a question typed without any capitals, a common word not even in capitals where all is."""
     surface = text[span[0] : span[1]]
     if name.written and not accents_agree(surface, name.written):
         return False
@@ -169,8 +172,10 @@ def _longest(found: Found, worth: Callable[[Name], float], count: int) -> list[t
 
 
 def _unknown(text: str, language: Language) -> Iterator[str]:
-    """Latin words and numbers of `text` that are no function words, nor joined from them ("peut-elle")."""
+    """Latin words and numbers of `text` that are no function words, nor the parts of words that are ("peut-elle")."""
     ignored = stopwords(language)
     for word in _KEPT.findall(text):
-        if len(word) > 1 and not all(part in ignored or len(part) < 2 for part in fold(word).split("-")):
-            yield word
+        parts = word.split("-")
+        kept = [part for part in parts if len(part) > 1 and fold(part) not in ignored]
+        if kept and len(word) > 1:
+            yield word if any(any(map(str.isdecimal, part)) for part in parts) else "-".join(kept)
