@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rag.evals.compare import Comparison, Move
-from rag.evals.figures import FIGURES, Figure, by_configuration, figures_of
+from rag.evals.figures import FIGURES, Figure, by_configuration, figures_of, told_apart
 from rag.evals.record import Configuration, Record
 from rag.evals.runner import Tell
 from rag.evals.score import Estimate
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_WIDE = 200  # characters, where nobody says how wide the paper is
+_TITLE, _COLUMN = 40, 24  # characters, where nobody says how wide the paper is
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def progress(what: str) -> Iterator[Tell]:
 def show_figures(records: Sequence[Record]) -> None:
     """A row for each main figure, a column for each configuration."""
     groups = by_configuration(records)
-    table = _table("", *(how.label for how in groups), "target")
+    table = _table("", *("\n".join(parts) for parts in told_apart(groups).values()), "target")
     found = {how: figures_of(mine) for how, mine in groups.items()}
     for figure in FIGURES:
         if figure.main and any(figure.name in figures for figures in found.values()):
@@ -50,7 +50,7 @@ def show_figures(records: Sequence[Record]) -> None:
             table.add_row(figure.title, *cells, target(figure))
     for title, cells in _more(groups).items():
         table.add_row(title, *cells, "")
-    _console().print(table)
+    _console(len(groups)).print(table)
 
 
 def _more(groups: Mapping[Configuration, Sequence[Record]]) -> dict[str, list[str]]:
@@ -122,12 +122,14 @@ def _table(*columns: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+        table.add_column(column, justify="right" if number else "left")
     return table
 
 
-def _console(*, stderr: bool = False) -> Console:
+def _console(columns: int = 4, *, stderr: bool = False) -> Console:
     from rich.console import Console
 
     console = Console(stderr=stderr, highlight=False, emoji=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, emoji=False, width=_WIDE)
+    if not console.is_terminal:
+        console.width = _TITLE + _COLUMN * columns
+    return console

@@ -109,3 +109,10 @@ def by_configuration(records: Iterable[Record]) -> dict[Configuration, list[Reco
     for record in records:
         groups.setdefault(record.configuration, []).append(record)
     return groups
+
+
+def told_apart(configurations: Iterable[Configuration]) -> dict[Configuration, tuple[str, ...]]:
+    """Of variant, prompt and engine what tells each from the others; the variant where nothing does."""
+    parts = {how: (how.variant, how.prompt, how.engine) for how in configurations}
+    differing = [place for place in range(3) if len({part[place] for part in parts.values()}) > 1] or [0]
+    return {how: tuple(part[place] for place in differing) for how, part in parts.items()}

@@ -12,7 +12,7 @@ from typing import Any
 from rag.evals import charts
 from rag.evals.cards import cards_of
 from rag.evals.console import percent, points, target
-from rag.evals.figures import BY_NAME, FIGURES, GROUPS, Figure, by_configuration, figures_of
+from rag.evals.figures import BY_NAME, FIGURES, GROUPS, Figure, by_configuration, figures_of, told_apart
 from rag.evals.readability import SCALES
 from rag.evals.record import Configuration, Record
 from rag.evals.score import Estimate
@@ -152,7 +152,7 @@ def _matrix(groups: Mapping[Configuration, Sequence[Record]]) -> dict[str, Any]:
         for name in dict.fromkeys(record.set for record in records):
             table.append((how, name, figures_of([record for record in records if record.set == name])))
     wanted: list[Figure] = [f for f in FIGURES if any(f.name in found for *_, found in table)]
-    labels = _short_labels(list(groups))
+    labels = {how: " · ".join(parts) for how, parts in told_apart(groups).items()}
     figures = {how: figures_of(records) for how, records in groups.items()}
     drawn = {
         figure.title: {labels[how]: found[figure.name] for how, found in figures.items() if figure.name in found}
@@ -163,11 +163,3 @@ def _matrix(groups: Mapping[Configuration, Sequence[Record]]) -> dict[str, Any]:
     variants = {how.variant: VARIANTS[how.variant].meaning for how in groups if how.variant in VARIANTS}
     shown = {"matrix": table, "matrix_figures": wanted, "matrix_chart": drawing}
     return {**shown, "labels": labels, "variants": variants}
-
-
-def _short_labels(configurations: Sequence[Configuration]) -> dict[Configuration, str]:
-    """What tells configurations apart."""
-    parts = [(how.variant, how.prompt, how.engine) for how in configurations]
-    differing = [place for place in range(3) if len({part[place] for part in parts}) > 1] or [0]
-    labels = (" · ".join(part[place] for place in differing) for part in parts)
-    return dict(zip(configurations, labels, strict=True))
