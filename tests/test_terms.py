@@ -84,6 +84,16 @@ MEANT = [
     ("tr", "yemek borusu kanseri", "esophageal_cancer"),
     ("tr", "sıçrama", "metastasis"),
     ("tr", "kansızlık", "anemia"),
+    ("tr", "neden bir de ışın veriliyor", "radiotherapy"),
+    ("tr", "ışınlar", "radiotherapy"),
+    ("tr", "karaciğere sıçradı", "liver_metastasis"),
+    ("tr", "sigarayı bırakırsam", "verb_stop"),
+    ("tr", "grip aşısı olabilir miyim", "drug_flu_vaccine"),
+    ("tr", "Irak'ta", "place_iraq"),
+    ("fr", "se faire opérer", "surgery"),
+    ("zh", "化疗的副作用是什么", "chemotherapy_side_effect"),
+    ("zh", "副作用是什么", "side_effect"),
+    ("zh", "打流感疫苗", "drug_flu_vaccine"),
 ]
 
 
@@ -104,6 +114,25 @@ NOT_NAMED = [
     ("tr", "sırt ağrısı", "radioembolization"),
     ("tr", "elma", "hand"),
     ("zh", "手续", "hand"),
+    # other accents are other words, and a longer word is no form of a shorter one
+    ("tr", "işini bırakmalı mı", "radiotherapy"),
+    ("tr", "ön tanı", "noun_ten"),
+    ("tr", "dış görünüm", "tooth"),
+    ("tr", "en iyi hastane", "patient"),
+    ("tr", "mali yardım", "place_mali"),
+    ("tr", "röntgen çekti", "place_czech_republic"),
+    ("tr", "ne olur", "death"),
+    ("fr", "à côté", "rib"),
+    ("fr", "Tous les médecins", "cough"),
+    ("fr", "Le jeûne", "noun_young_people"),
+    # sisters
+    ("en", "flu shot", "vaccination"),
+    ("en", "proton therapy", "radiotherapy"),
+    ("en", "Gamma Knife", "stereotactic_radiotherapy"),
+    ("en", "anaesthetist", "radiologist"),
+    ("zh", "癫痫", "seizure"),
+    ("en", "five-year survival rate", "survival_rate"),
+    ("en", "massage", "art_therapy"),
 ]
 
 
@@ -196,6 +225,15 @@ def test_a_gloss_says_in_english_what_is_named(terms, language, text, words):
 def test_a_gloss_has_no_function_words_of_the_other_language(terms):
     gloss = terms.gloss("Est-ce que la chimio détruit les métastases ?", "fr").split()
     assert not {"est-ce", "que", "la", "les", "chimio"} & {word.lower() for word in gloss}
+
+
+QUESTIONS = ["Ont-ils mal ?", "La chimio peut-elle aider ?", "Le cancer est-il, a-t-elle, ne sait ?"]
+
+
+@pytest.mark.parametrize("text", QUESTIONS)
+def test_a_gloss_has_no_part_of_a_french_inversion(terms, text):
+    gloss = terms.gloss(text, "fr").replace("-", " ").split()
+    assert not {"ils", "elle", "il", "ont", "t", "born"} & {word.lower() for word in gloss}
 
 
 def test_english_is_its_own_gloss(terms):
