@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rag.cite import Cited, cite, shown, unmarked
 from rag.conversation import standalone
@@ -37,6 +37,15 @@ PERSONAL_FROM = 0.2  # for a personal question, what the documents say in genera
 class SearchResult:
     language: Language
     hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The language a question is in, the one its answer is in, and whether the question is in none of ours."""
+
+    question: Language
+    answer: Language
+    is_foreign: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +82,14 @@ class Assistant:
         return self._parts.index
 
     def search(self, question: str, k: int, history: Sequence[Turn] = (), language: str | None = None) -> SearchResult:
-        """The `k` best passages for a question."""
-        query = self._understand(question, history, self._language(question, language))
+        """The `k` best passages for a question. `language` is that of a question of which nothing tells it."""
+        query = self._understand(question, history, self._spoken(question, history, language).question)
         return SearchResult(query.language, self._parts.retriever.find(query, k).hits)
 
     def evidence(self, question: str, history: Sequence[Turn] = (), *, language: str | None = None) -> Evidence:
         """The sentences that would answer and the chance that they do, whatever the guard says; for calibration."""
         settings = self._parts.settings
-        query = self._understand(question, history, self._language(question, language))
+        query = self._understand(question, history, self._spoken(question, history, language).question)
         found = self._parts.retriever.find(query, settings.passages)
         return self._parts.evidences.of(query, found, load(settings.prompts).get(settings.prompt).sentences)
 
@@ -112,15 +121,14 @@ class Assistant:
         settings, reply = self._parts.settings, self._parts.reply
         template = load(settings.prompts).get(prompt or settings.prompt)
         _check_engine(engine or settings.engine)
-        spoken = self._language(question, language)
+        spoken = self._spoken(question, history, language)
         with _timed(timings, "guard"):
-            decision = self._parts.guard.before(question, spoken, history)
-        wanted = language or settings.language
-        asked = Asked(question, spoken, template, wanted == "auto" and not identify(question).is_supported)
+            decision = self._parts.guard.before(question, spoken.question, history)
+        asked = Asked(question, spoken.answer, template, spoken.is_foreign)
         if decision and decision.outcome in ("emergency", "about"):
             return reply.guarded(asked, decision, self.sources)
         with _timed(timings, "retrieve"):
-            query = self._understand(question, history, spoken)
+            query = self._understand(question, history, spoken.question)
             found = self._parts.retriever.find(query, settings.passages)
         with _timed(timings, "answer"):
             evidence = self._parts.evidences.of(query, found, template.sentences)
@@ -132,11 +140,16 @@ class Assistant:
             answer = reply.refused(asked, refused, why, found.hits, self.sources)
             return replace(answer, withheld=cited.withheld)
 
-    def _language(self, question: str, language: str | None) -> Language:
-        wanted = language or self._parts.settings.language
+    def _spoken(self, question: str, history: Sequence[Turn], language: str | None) -> Spoken:
+        """A question of which nothing tells the language ("PET?") is in that of the one before it."""
+        wanted: Any = language or self._parts.settings.language
         if wanted not in LANGUAGE_CHOICES:
             raise SettingsError(f"language is {wanted!r}", hint=f"use one of {', '.join(LANGUAGE_CHOICES)}")
-        return detect(question) if wanted == "auto" else wanted  # type: ignore[return-value]
+        is_auto = wanted == "auto"
+        default: Language = "en" if is_auto else wanted
+        before = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
+        known = identify(question, detect(before[-1], default) if before else default)
+        return Spoken(known.nearest, known.nearest if is_auto else wanted, is_auto and not known.is_supported)
 
     def _understand(self, question: str, history: Sequence[Turn], language: Language) -> Query:
         whole = standalone(question, history, language, self._parts.terms)
