@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.language import fold, stopwords
+from rag.fold import HAN, fold
+from rag.language import stopwords
 from rag.types import Language
 
 if TYPE_CHECKING:
     from rag.terms import Terms
 
-_WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+|[^\W_]+(?:[-'’.][^\W_]+)*")
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+# A comma belongs to a number, an apostrophe, hyphen or full stop to a word.
+_WORD = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+(?:(?:[-'.]|(?<=\d),(?=\d))[^\W_{HAN}]+)*")
+_HAN = re.compile(f"[{HAN}]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_PIECE = re.compile(r"\d+(?=[^\W\d])|[^\W_]+")
 _STEMMERS = {"en": "english", "fr": "french", "tr": "turkish", "zh": "english"}
+_SHORTEST_STEM = 3
+_ELIDED = 2  # letters: l', qu', 's, 't
 
 
 @cache
@@ -47,9 +53,32 @@ def tokens(text: str, language: Language, terms: Terms | None = None) -> list[st
 def _keys(word: str, language: Language) -> list[str]:
     if _HAN.match(word):
         return [word[i : i + 2] for i in range(len(word) - 1)] or [word]
-    pieces = [piece for piece in re.split(r"[-'’.]", word) if piece and piece not in stopwords(language)]
-    stems = [_stemmer(language).stemWord(piece) for piece in pieces]
-    return stems if len(pieces) < 2 else [*stems, word]  # "pet-ct" is a key of its own beside its parts
+    if _NUMBER.fullmatch(word):
+        return [word.replace(",", ".")]  # 2,5 is 2.5 elsewhere
+    return [key for part in _without_apostrophes(word, language) for key in _of_compound(part, language)]
+
+
+def _without_apostrophes(word: str, language: Language) -> list[str]:
+    """What elision and endings are attached to: "oesophage" of "l'oesophage", "patient" of "patient's"."""
+    parts = word.split("'")
+    if len(parts) < 2:
+        return parts
+    return parts[:1] if language == "tr" else [part for part in parts if len(part) > _ELIDED]
+
+
+def _of_compound(word: str, language: Language) -> list[str]:
+    """The stems of its pieces, and of the whole written without joiners: "PET-CT" is found as "PETCT" too."""
+    pieces = _PIECE.findall(word)
+    stems = [_stem(piece, language) for piece in pieces if piece not in stopwords(language)]
+    joined = stems and len(pieces) > 1 and not all(piece.isdigit() for piece in pieces)
+    return [*stems, _stem("".join(pieces), language)] if joined else stems
+
+
+@lru_cache(maxsize=1 << 16)
+def _stem(word: str, language: Language) -> str:
+    """The stemmer's stem, folded again (Turkish puts a cedilla back); too short a one would be everybody's."""
+    stem = fold(_stemmer(language).stemWord(word))
+    return stem if len(stem) >= _SHORTEST_STEM else word
 
 
 class Bm25:
