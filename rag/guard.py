@@ -15,7 +15,7 @@ from rag.likeness import Likeness, plain
 from rag.rules import Rules, Signal, Table, load_rules, load_table
 from rag.types import LANGUAGES, Decision, Language, Turn
 from rag.unmask import Clause, clauses, unmask
-from rag.weigh import Part, asked_for, case_units, danger_units, reason, weigh
+from rag.weigh import Part, asked_for, case_units, danger_of, danger_units, reason, total, weigh
 
 #: Groups that bring a language in when it is not the question's own: messages mix languages, but the small words
 #: of one language are other words in another ("her" is "every" in Turkish).
@@ -23,7 +23,9 @@ _STRONG = ("ask.", "role.", "harm.", "plan.", "body.")
 _WEAK = (".open", ".word")
 _FRAMES = ("calm.", "frame.", "sign.")  # never taken from another language: "cause" is in half of them
 _HAN = re.compile("[\u3400-\u9fff]")
-_LIKE, _MUCH, _PLAIN = 0.5, 0.9, 0.85  # shares of `Likeness` from which it counts
+_DANGERS = ("emergency.self_harm", "emergency.body")
+_KINDS = ("self_harm", "body", "personal")
+_SOME, _MUCH = 0.45, 0.88  # shares of `Likeness` from which it counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,9 @@ class Message:
     @property
     def likes(self) -> set[str]:
         """The signals that the likeness gives."""
-        levels = {
-            "like.emergency": self.like["emergency"] >= _LIKE,
-            "like.emergency.much": self.like["emergency"] >= _MUCH,
-            "akin.personal": _LIKE <= self.like["personal"] < _MUCH,
-            "sure.personal": self.like["personal"] >= _MUCH,
-            "unlike.plain": self.like["plain"] >= _PLAIN,
-        }
-        return {name for name, is_reached in levels.items() if is_reached}
+        names = {f"sure_{kind}.much" for kind in _KINDS if self.like[kind] >= _MUCH}
+        names |= {f"like_{kind}.some" for kind in _KINDS if _SOME <= self.like[kind] < _MUCH}
+        return names | ({"unlike_plain.much"} if self.like["plain"] >= _MUCH else set())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +94,20 @@ class Guard:
         return frozenset(name for name in seen if clause.is_asked or not name.endswith(".mark"))
 
     def _emergency(self, now: Message, earlier: Sequence[Message]) -> Decision | None:
-        for name in ("emergency.self_harm", "emergency.body"):
-            found = self._weigh(name, danger_units(now.parts, now.likes))
-            if not found and earlier and self._hangs_on(now, "follow.emergency"):
-                was = self._weigh(name, danger_units(earlier[-1].parts, earlier[-1].likes))
-                found = was and (*was, self.table.signals["before.emergency"])
-            if found:
-                body = [signal.kind for group in ("body", "sign") for signal in found if signal.group == group]
-                return Decision(f"emergency.{body[0]}" if body else name, reason(found), "emergency")
-        return None
+        found = self._danger(now)
+        if not found and earlier and self._hangs_on(now, "follow.emergency"):
+            was = self._danger(earlier[-1])
+            found = was and (was[0], (*was[1], self.table.signals["before.emergency"]))
+        return Decision(found[0], reason(found[1]), "emergency") if found else None
+
+    def _danger(self, message: Message) -> tuple[str, tuple[Signal, ...]] | None:
+        """The rule of the greater danger, and why."""
+        units = danger_units(message.parts, message.likes)
+        found = [(total(signals), signals) for name in _DANGERS if (signals := self._weigh(name, units))]
+        if not found:
+            return None
+        signals = max(found, key=lambda entry: entry[0])[1]
+        return danger_of(signals), signals
 
     def _about(self, now: Message, language: Language) -> Decision | None:
         """Small talk: of a short message nothing is left once the phrases we know are taken away, or it is like small

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).parent / "data"
 WEIGHTS = DATA / "likeness.npz"
-KINDS = ("plain", "personal", "emergency", "about")
+KINDS = ("plain", "personal", "self_harm", "body", "about")
 SLOTS = 1 << 15
 _HAN = re.compile("[\u3400-\u9fff]")
 _LONGEST = 1500

@@ -58,7 +58,7 @@ def case_units(parts: Sequence[Part], context: Iterable[str]) -> list[set[str]]:
         if is_near and (is_asking or any(name.endswith(".own") for name in unit)):
             unit.add("near.person")
         units.append({*unit, *told, *context, *(("shape.story",) if is_story else ())})
-    return units
+    return [unit - {"unlike_plain.much"} for unit in units] if is_story else units
 
 
 def weigh(signals: Mapping[str, Signal], score: Score, units: Iterable[Iterable[str]]) -> tuple[Signal, ...]:
@@ -85,6 +85,14 @@ def asked_for(signals: Iterable[Signal]) -> str:
     """What a personal message asks for: the kind of its heaviest reason."""
     asked = [s for s in signals if s.group in ("ask", "feel", "shape")]
     return min(asked, key=lambda s: (-s.weight, _rank(s.kind))).kind if asked else "advice"
+
+
+def danger_of(signals: Iterable[Signal]) -> str:
+    """The rule of an emergency: what endangers the body, or self-harm."""
+    kinds = {s.group: s.kind for s in signals}
+    if "body" in kinds or "sign" in kinds:
+        return f"emergency.{kinds.get('body') or kinds['sign']}"
+    return "emergency.body" if kinds.keys() & {"sure_body", "like_body"} else "emergency.self_harm"
 
 
 def reason(signals: Sequence[Signal]) -> str:
