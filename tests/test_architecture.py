@@ -25,6 +25,7 @@ LAYERS = [
     ["lexical", "minilm", "endpoint", "embed", "searchable"],
     ["vectors", "store", "dense", "contents", "builder", "index"],
     ["query", "prompts", "retrieve", "cite", "extract", "coverage", "evidence", "conversation"],
+    ["wording", "phrases", "sheet", "claims", "alignment", "parts", "frame", "structure", "vetoes", "check"],
     ["unmask", "rules", "likeness", "weigh", "guard", "notices", "reply"],
     ["labels", "escape", "excerpt", "view"],
     ["pipeline", "wire", "jsonl", "doctor"],

@@ -1,0 +1,130 @@
+"""Vetoes over the words of the frame: negation, direction, hedges, comparison, time, cause, scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from rag.alignment import Alignment
+from rag.claims import Unit
+from rag.parts import Part, parts, words
+
+#: Frame words that a sentence may not add, by what adding them does.
+_ADDED = {
+    "widens the scope": "all most",
+    "adds a restriction": "only",
+    "changes an amount": "over under",
+    "changes a comparison": "more less than superlative",
+    "changes the order in time": "before after during",
+    "adds a cause": "cause due result",
+    "adds an obligation": "must",
+    "makes certain": "will",
+    "adds 'without'": "without",
+}
+#: Frame words that a sentence may not leave out, by what that does.
+_DROPPED = {
+    "drops a hedge": "possible potential usual",
+    "widens the scope": "some most",
+    "drops a restriction": "only",
+    "changes an amount": "over under approx",
+    "changes a comparison": "more less than superlative",
+    "changes the order in time": "before after during",
+    "drops an obligation": "must",
+    "drops 'without'": "without",
+    "drops a condition": "needed",
+}
+#: Classes that answer for another.
+_ANSWERS = {
+    "usual": ("usual", "most"),
+    "most": ("most", "usual"),
+    "without": ("without", "negation"),
+    "more": ("more", "comparative"),
+}
+#: What each language says in a way of its own.
+_OWN_WAYS = frozenset(("during", "superlative"))
+#: Before an enumeration these hold for all of it.
+_GOVERNING = frozenset(["possible", "usual", "must", "most", "some"])
+_STRENGTH = {"some": 1, "most": 2, "all": 3}
+#: Lists of `check.yaml` that say which way things go.
+WAYS = ("up", "down", "bad")
+_NEGATIVE = ("negation", "without", "negative")
+
+
+def frame(alignment: Alignment) -> str | None:
+    """The first reason that the words of the frame give against a sentence, or None."""
+    same = alignment.is_same_language
+    found = list(parts(alignment))
+    reasons = (reason for check in _CHECKS for part in found if (reason := check(part, same)))
+    return next(reasons, None) or _loose(alignment) or _quantities(alignment)
+
+
+def _negation(part: Part, is_same_language: bool) -> str | None:
+    """A negation on one side only."""
+    mine = [unit for unit in part.mine if any(map(unit.has, _NEGATIVE))]
+    its = [unit for unit in part.its if any(map(unit.has, _NEGATIVE))]
+    if bool(mine) != bool(its) or (is_same_language and len(mine) != len(its)):
+        return f"negation {'added' if len(mine) > len(its) else 'lost'}: {words(mine or its)}"
+    return None
+
+
+def _direction(part: Part, is_same_language: bool) -> str | None:
+    """What rises in the sentence and falls in the evidence."""
+    for way in WAYS:
+        found = [unit for unit in part.mine if unit.has(way)]
+        if found and not any(unit.has(way) for unit in part.its):
+            return f"goes another way: {words(found)}"
+    return None
+
+
+def _added(part: Part, is_same_language: bool) -> str | None:
+    """Frame words that what the sentence speaks of does not have."""
+    for kind, what in _classes(_ADDED, is_same_language):
+        found = [unit for unit in part.mine if unit.has(kind)]
+        if found and not _has(part.its + part.its_governing * (kind in _GOVERNING), kind):
+            return f"{what}: {words(found)}"
+    return None
+
+
+def _dropped(part: Part, is_same_language: bool) -> str | None:
+    """Frame words of what the sentence speaks of, which it does not have."""
+    for kind, what in _classes(_DROPPED, is_same_language):
+        governs = kind in _GOVERNING
+        found = [unit for unit in part.its + part.its_governing * governs if unit.has(kind)]
+        if found and not _has(part.mine + part.my_governing * governs, kind):
+            return f"{what}: {words(found)}"
+    if _has(part.its, "negation") and _has(part.its, "all") and not _has(part.mine, "all"):
+        return "makes 'never' of 'not always'"
+    return None
+
+
+_CHECKS: tuple[Callable[[Part, bool], str | None], ...] = (_negation, _direction, _added, _dropped)
+
+
+def _classes(table: dict[str, str], is_same_language: bool) -> Iterable[tuple[str, str]]:
+    kinds = ((kind, what) for what, kinds in table.items() for kind in kinds.split())
+    return ((kind, what) for kind, what in kinds if is_same_language or kind not in _OWN_WAYS)
+
+
+def _has(units: Iterable[Unit], kind: str) -> bool:
+    return any(unit.has(other) for unit in units for other in _ANSWERS.get(kind, (kind,)))
+
+
+def _loose(alignment: Alignment) -> str | None:
+    """Frame words in a part of the sentence that speaks of nothing in the evidence."""
+    spoken = {mine.place.member for mine, _ in alignment.matched}
+    for kind, what in _classes(_ADDED, alignment.is_same_language):
+        found = [u for u in alignment.sentence.units if u.place.member not in spoken and u.word.cue == kind]
+        if found and not _has(alignment.evidence.units, kind):
+            return f"{what}: {words(found)}"
+    return None
+
+
+def _quantities(alignment: Alignment) -> str | None:
+    """ "Most" where the evidence says "some", or of something else."""
+    counted = {its.place.quantity for _, its in alignment.matched}
+    for mine, its in alignment.matched:
+        said, meant = mine.place.quantity, its.place.quantity
+        if said and meant and _STRENGTH[said] > _STRENGTH[meant]:
+            return f"widens the scope: {said} {mine.word.text}, where the evidence says {meant}"
+        if said and not meant and said in counted and alignment.is_same_language:
+            return f"counts something else: {said} {mine.word.text}"
+    return None

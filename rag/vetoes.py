@@ -1,0 +1,162 @@
+"""What speaks against a sentence: each veto looks at how it aligns with one sentence of the evidence and gives its
+reason, or None. Rules are a veto, never a licence: a sentence passes only when nothing speaks against it and every
+word that means something was found."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from rag.alignment import Alignment
+from rag.claims import Claim, Unit
+from rag.frame import WAYS, frame
+from rag.parts import words
+from rag.structure import kept_in_order, kept_in_place
+
+Veto = Callable[[Alignment], str | None]
+
+#: Phrases that limit what is said: none of their words can be left out.
+_LIMITS = frozenset(["if", "scope", "with", "due", "before", "after", "during", "without", "than", "over", "under"])
+_ALWAYS_LIMITS = frozenset(["if", "before", "after"])
+#: Phrases that can be left out as a whole.
+_SPARE = frozenset(["like", "purpose", "by", "cause", "despite", "besides"])
+_FINITE = frozenset(["possible", "aux", "must", "usual", "will"])
+_FREE = frozenset(["emphasis", "light", "label", "reporting"])
+_KNOWN = 1.5
+_UNKNOWN_SHARE = 0.2
+_UNSAID_SHARE = 0.35
+_FIGURE_REACH = 2  # words of evidence between a figure and what it counts
+
+
+def unknown(alignment: Alignment) -> str | None:
+    """Numbers, names and other words that the evidence does not have."""
+    missing = alignment.missing
+    if figures := [unit for unit in missing if unit.is_figure]:
+        return f"number not in the evidence: {words(figures)}"
+    if things := [unit for unit in missing if unit.word.things and not unit.has("light")]:
+        return f"not named in the evidence: {words(things)}"
+    serious = [unit for unit in missing if not unit.has("light")]
+    if alignment.is_same_language:
+        return f"not in the evidence: {words(serious)}" if serious else None
+    found = {unit.place.phrase for unit, _ in alignment.matched} | {
+        alignment.sentence.content[n].place.phrase for n in alignment.parts
+    }
+    if new := [unit for unit in serious if unit.place.phrase not in found]:
+        return f"not in the evidence: {words(new)}"
+    too_much = _weight(serious) > _UNKNOWN_SHARE * len(alignment.sentence.content)
+    if too_much or any(unit.has(kind) for unit in serious for kind in ("emphasis", *WAYS)):
+        return f"cannot be judged by words: {words(serious)}"
+    return None
+
+
+def _weight(units: list[Unit]) -> float:
+    """How many they are; a word that is known, and so is known to be another, counts more. Unknown Chinese falls into
+    characters: neighbours count once."""
+    known = [unit for unit in units if any(key[0] in "c=" for key in unit.word.keys)]
+    rest = [unit for unit in units if unit not in known]
+    runs = [u for n, u in enumerate(rest) if len(u.word.text) > 1 or not n or rest[n - 1].number != u.number - 1]
+    return _KNOWN * len(known) + len(runs)
+
+
+def limits(alignment: Alignment) -> str | None:
+    """A phrase that limits what is said, left out or cut short."""
+    covered, content = alignment.covered, alignment.evidence.content
+    phrases = defaultdict[tuple[str, int], list[int]](list)
+    for n, unit in enumerate(content):
+        if unit.place.is_condition:
+            phrases["if", unit.place.clause].append(n)
+        elif unit.place.marker in _LIMITS and not unit.place.is_aside:
+            phrases[unit.place.marker, unit.place.phrase].append(n)
+    paired = set(alignment.pairs.values())
+    for (marker, _), places in phrases.items():
+        needed = [n for n in places if _FREE.isdisjoint(content[n].word.flags)]
+        left = [content[n] for n in needed if n not in covered]
+        if not left:
+            continue
+        if len(left) < len(needed):
+            kept = {content[n].place.member for n in needed if n in covered}
+            if alignment.is_same_language or any(
+                unit.word.things or unit.is_figure or unit.place.member not in kept for unit in left
+            ):
+                return f"leaves out part of a condition: {words(left)}"
+        elif _holds(marker, left, alignment, paired):
+            return f"leaves out a condition: {words(left)}"
+    return None
+
+
+def _holds(marker: str, phrase: list[Unit], alignment: Alignment, paired: set[int]) -> bool:
+    """Whether a phrase limits the part of the evidence that is spoken of."""
+    said = [alignment.evidence.content[n] for n in paired]
+    in_clause = [unit for unit in said if unit.place.clause == phrase[0].place.clause]
+    if not in_clause:
+        return False
+    in_member = any(unit.place.member == phrase[0].place.member for unit in in_clause)
+    return in_member or marker in _ALWAYS_LIMITS or phrase[0].number < min(unit.number for unit in in_clause)
+
+
+def unsaid(alignment: Alignment) -> str | None:
+    """Words left out of what is spoken of, by which it says more than the evidence."""
+    content, paired = alignment.evidence.content, set(alignment.pairs.values())
+    members = {content[n].place.member for n in paired}
+    spoken = {content[n].place.phrase for n in alignment.covered}
+    left = [
+        unit
+        for n, unit in enumerate(content)
+        if n not in alignment.covered
+        and unit.place.member in members
+        and _FREE.isdisjoint(unit.word.flags)
+        and not unit.place.is_aside
+        and not (unit.place.marker in _SPARE and unit.place.phrase not in spoken)
+        and not _is_introduced(unit, alignment.evidence)
+        and not _is_listed(unit, alignment)
+    ]
+    if not alignment.is_same_language:
+        active = sum(unit.place.member in members for unit in content)
+        strict = [unit for unit in left if unit.word.things or unit.is_figure]
+        left = strict or (left if len(left) > _UNSAID_SHARE * active else [])
+    return f"leaves out: {words(left)}" if left else None
+
+
+def _is_introduced(unit: Unit, claim: Claim) -> bool:
+    """Whether it is the noun of "X is a noun that does": X does it too."""
+    before = next((u.word.cue for u in reversed(claim.units[: unit.number]) if u.word.cue not in ("", "filler")), "")
+    after = next((u.word.cue for u in claim.units[unit.number :] if u.word.cue not in ("", "filler")), "")
+    return before == "aux" and after == "rel"
+
+
+def _is_listed(unit: Unit, alignment: Alignment) -> bool:
+    """Whether it ends the member of an enumeration that goes on with what is said: of "helps X and Y" one is enough."""
+    units, said = alignment.evidence.units, {alignment.evidence.content[n].number for n in alignment.covered}
+    clause = [u for u in units if u.place.clause == unit.place.clause]
+    has_verb = any(u.word.cue in _FINITE for u in clause if u.number < unit.number)
+    if unit.place.marker in _LIMITS or not has_verb:
+        return False
+    rest = [u for u in clause if u.number > unit.number]
+    own = [u for u in rest if u.place.member == unit.place.member and u.word.keys]
+    following = next((u for u in rest if u.place.member != unit.place.member), None)
+    if following is None or following.word.cue not in ("and", ",", "、") or any(u.number in said for u in own):
+        return False
+    return any(u.number in said for u in rest)
+
+
+def figures(alignment: Alignment) -> str | None:
+    """A figure that counts something else than in the evidence."""
+    mine, pairs = alignment.sentence.content, alignment.pairs
+    for n, m in pairs.items():
+        if not mine[n].is_figure:
+            continue
+        near = [k for k in (n + 1, n - 1) if not mine[k % len(mine)].is_figure and k in pairs]
+        one_name = [k for k in near if any(key[0] == "^" for key in mine[k].word.keys & mine[n].word.keys)]
+        if near and not one_name and not any(0 < (pairs[k] - m) * (k - n) <= _FIGURE_REACH for k in near):
+            return f"counts something else: {mine[n].word.text} {mine[near[0]].word.text}"
+        if n + 1 < len(mine) and mine[n + 1].number == mine[n].number + 1 and mine[n + 1] in alignment.missing:
+            return f"counts something else: {mine[n].word.text} {mine[n + 1].word.text}"
+    return None
+
+
+VETOES: tuple[Veto, ...] = (unknown, frame, figures, kept_in_place, limits, unsaid, kept_in_order)
+
+
+def veto(alignment: Alignment) -> str | None:
+    """The first reason against the sentence, or None."""
+    return next((reason for check in VETOES if (reason := check(alignment))), None)
