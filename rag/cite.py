@@ -78,14 +78,21 @@ def _prove(
     draft: Draft, sources: Mapping[str, Source], translate: Translate, language: Language
 ) -> tuple[Verdict, Sentence] | None:
     for evidence in draft.evidence:
-        source = sources.get(evidence.source)
-        if source is None or source.text[evidence.start : evidence.end] != evidence.text:
+        if not _may_be_quoted(evidence, sources):
             continue
         if draft.text == shown(evidence):
             return "verbatim", evidence
         if draft.text == translate(evidence, language):
             return "translated", evidence
     return None
+
+
+def _may_be_quoted(evidence: Sentence, sources: Mapping[str, Source]) -> bool:
+    """Whether it is a cut of its source that says something, and no heading."""
+    text = sources[evidence.source].text if evidence.source in sources else ""
+    inside = 0 <= evidence.start < evidence.end <= len(text)
+    is_cut = inside and text[evidence.start : evidence.end] == evidence.text
+    return is_cut and evidence.kind != "heading" and not evidence.text.isspace()
 
 
 def renumbered(cited: Cited, keep: Iterable[int]) -> Cited:
