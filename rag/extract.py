@@ -146,10 +146,13 @@ class _Book:
         return list(dict.fromkeys(limited))
 
     def _limited(self, sentence: Sentence, language: Language) -> list[Sentence]:
-        """The sentence, and "However, ..." after it."""
-        following = self._next.get(_key(sentence))
-        limits = following and following.lead == sentence.start and connective(following.text, language) == "contrast"
-        return [sentence, following] if following and limits else [sentence]
+        """The sentence, and each "However, ..." after it."""
+        limited = [sentence]
+        while (following := self._next.get(_key(limited[-1]))) and following.lead == limited[-1].start:
+            if connective(following.text, language) != "contrast":
+                break
+            limited.append(following)
+        return limited
 
     def _rank(self, sentence: Sentence) -> float:
         found = self.candidates.get(_key(sentence))
