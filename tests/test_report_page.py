@@ -123,7 +123,7 @@ def test_words_are_found_in_question_answer_and_kind(visit):
     expect(reader.page.locator("#none")).to_be_visible()
 
 
-def test_a_cell_of_the_matrix_leads_to_its_questions(visit):
+def test_a_cell_of_the_matrix_leads_to_what_it_counts(visit):
     reader = visit()
     reader.page.get_by_role("link", name="1 expected answered, came not in corpus").click()
     assert reader.shown == ["fr"]

@@ -88,8 +88,8 @@ class Workers:
         waits = self.judges or any(self._has_model(cell.configuration.engine) for cell in pending)
         is_long = len(pending) >= _WORTH_A_PROCESS
         try:
+            self._build()
             if self.jobs > 1 and is_long and not waits:
-                self._build()
                 with processes(self.settings, self.variants, self.jobs) as submit:
                     yield submit
             else:
@@ -103,6 +103,7 @@ class Workers:
         return engine == "model" or (engine == "auto" and self.settings.model is not None)
 
     def _build(self) -> None:
+        """Waits for another process that builds: an index that is served meanwhile would be judged for today's code."""
         from rag.evals.console import progress
         from rag.index import build
 
@@ -111,11 +112,9 @@ class Workers:
 
     def _bench(self) -> Any:
         from rag.evals.bench import Bench
-        from rag.evals.console import progress
         from rag.pipeline import open_assistant
 
-        with progress("index") as tell:
-            return Bench(open_assistant(self.settings, tell), self._judge(), self.variants)
+        return Bench(open_assistant(self.settings), self._judge(), self.variants)
 
     def _judge(self) -> Judge | None:
         if not self.judges:
