@@ -29,7 +29,8 @@ processes.set_forkserver_preload(["chromadb", "bm25s", "index_warm"])
 
 NEW = {**TOPICS, "ginger": "Ginger tea calms the stomach on the way home."}
 del NEW["quinoa"]
-_EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "subprocess.Popen"}
+_ANYWHERE = {"os.remove", "os.rmdir", "subprocess.Popen"}  # what a tree is removed by names no folder
+_IN_THE_STORE = {"open", "os.mkdir", "os.rename"}
 
 
 def _steps(world: World, act: Callable[[int, str], None]) -> None:
@@ -38,7 +39,7 @@ def _steps(world: World, act: Callable[[int, str], None]) -> None:
 
     def hook(event: str, args: tuple[object, ...]) -> None:
         nonlocal count
-        if event == "subprocess.Popen" or (event in _EVENTS and str(args[0]).startswith(home)):
+        if event in _ANYWHERE or (event in _IN_THE_STORE and str(args[0]).startswith(home)):
             count += 1
             act(count, f"{event} {args[1]}" if event == "os.rename" else event)
 
