@@ -21,7 +21,7 @@ _CACHED = 4096
 _BEGINNING = 5  # words in which an "it" speaks of the sentence before
 _TOPIC = 4
 _LABEL = 6  # words before a colon that may name what follows
-_LISTS = ("filler", "light", "emphasis", "comparative", "up", "down", "bad", "negative")
+_LISTS = ("filler", "light", "emphasis", "comparative", "up", "down", "bad", "negative", "together")
 #: Turkish carries these in the ending of a word that keeps its meaning besides.
 _ENDINGS = frozenset(("negation", "possible", "if", "must", "without", "will", "person", "despite", "than"))
 _BARE = re.compile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from rag.alignment import Alignment
 from rag.claims import Unit
@@ -43,10 +43,10 @@ _ANSWERS = {
 _OWN_WAYS = frozenset(("during", "superlative"))
 #: Before an enumeration these hold for all of it.
 _GOVERNING = frozenset(["possible", "usual", "must", "most", "some"])
+_APART = 3  # words between hedges of different verbs
 _STRENGTH = {"some": 1, "most": 2, "all": 3}
 #: Lists of `check.yaml` that say which way things go.
 WAYS = ("up", "down", "bad")
-_NEGATIVE = ("negation", "without", "negative")
 
 
 def frame(alignment: Alignment) -> str | None:
@@ -58,12 +58,21 @@ def frame(alignment: Alignment) -> str | None:
 
 
 def _negation(part: Part, is_same_language: bool) -> str | None:
-    """A negation on one side only."""
-    mine = [unit for unit in part.mine if any(map(unit.has, _NEGATIVE))]
-    its = [unit for unit in part.its if any(map(unit.has, _NEGATIVE))]
-    if bool(mine) != bool(its) or (is_same_language and len(mine) != len(its)):
-        return f"negation {'added' if len(mine) > len(its) else 'lost'}: {words(mine or its)}"
+    """A negation on one side only; other languages may have it in the word ("unavailable")."""
+    mine, its = (_all_of(units, ("negation", "without")) for units in (part.mine, part.its))
+    words_of_mine, words_of_its = (_all_of(units, ("negative",)) for units in (part.mine, part.its))
+    if is_same_language:
+        differs = len(mine) + len(words_of_mine) != len(its) + len(words_of_its)
+    else:
+        here, there = len(mine) > 0, len(its) > 0
+        differs = here != there and len(words_of_mine) - len(words_of_its) != there - here
+    if differs:
+        return f"negation {'added' if len(mine) > len(its) else 'lost'}: {words(mine or its or part.mine)}"
     return None
+
+
+def _all_of(units: Iterable[Unit], kinds: Sequence[str]) -> list[Unit]:
+    return [unit for unit in units if any(map(unit.has, kinds))]
 
 
 def _direction(part: Part, is_same_language: bool) -> str | None:
@@ -91,9 +100,17 @@ def _dropped(part: Part, is_same_language: bool) -> str | None:
         found = [unit for unit in part.its + part.its_governing * governs if unit.has(kind)]
         if found and not _has(part.mine + part.my_governing * governs, kind):
             return f"{what}: {words(found)}"
+    if is_same_language and len(_hedged(part.its)) > len(_hedged(part.mine)) > 0:
+        return f"drops a hedge: one of {words(_hedged(part.its))}"
     if _has(part.its, "negation") and _has(part.its, "all") and not _has(part.mine, "all"):
         return "makes 'never' of 'not always'"
     return None
+
+
+def _hedged(units: Iterable[Unit]) -> list[Unit]:
+    """The hedges of kind "may"; of two in a row ("may potentially") the first."""
+    found = [unit for unit in units if unit.has("possible")]
+    return [unit for n, unit in enumerate(found) if not n or unit.number - found[n - 1].number > _APART]
 
 
 _CHECKS: tuple[Callable[[Part, bool], str | None], ...] = (_negation, _direction, _added, _dropped)
@@ -111,7 +128,7 @@ def _has(units: Iterable[Unit], kind: str) -> bool:
 def _loose(alignment: Alignment) -> str | None:
     """Frame words in a part of the sentence that speaks of nothing in the evidence."""
     spoken = {mine.place.member for mine, _ in alignment.matched}
-    for kind, what in _classes(_ADDED, alignment.is_same_language):
+    for kind, what in (*_classes(_ADDED, alignment.is_same_language), ("negation", "negation added")):
         found = [u for u in alignment.sentence.units if u.place.member not in spoken and u.word.cue == kind]
         if found and not _has(alignment.evidence.units, kind):
             return f"{what}: {words(found)}"

@@ -25,7 +25,7 @@ _FRAMES = ("calm.", "frame.", "sign.")  # never taken from another language: "ca
 _HAN = re.compile("[\u3400-\u9fff]")
 _DANGERS = ("emergency.self_harm", "emergency.body")
 _KINDS = ("self_harm", "body", "personal")
-_SOME, _MUCH = 0.45, 0.88  # shares of `Likeness` from which it counts
+_SOME, _MUCH = 0.4, 0.78  # shares of `Likeness` from which it counts
 
 
 @dataclass(frozen=True, slots=True)

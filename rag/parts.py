@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rag.alignment import Alignment
 from rag.claims import Claim, Unit
+from rag.phrases import CLAUSAL
 
 
 class Part(NamedTuple):
@@ -52,7 +53,10 @@ def _before(claim: Claim, members: set[int]) -> list[Unit]:
     return [
         unit
         for unit in claim.units[:last]
-        if unit.place.clause in clauses and not unit.place.is_condition and not unit.place.is_aside
+        if unit.place.clause in clauses
+        and unit.place.marker not in CLAUSAL
+        and not unit.place.is_condition
+        and not unit.place.is_aside
     ]
 
 

@@ -63,10 +63,10 @@ MARKERS = frozenset(
 CLAUSAL = frozenset(("if", "cause", "despite", "besides"))
 WEAK = frozenset(("scope", "with", "by", "purpose"))
 _POST = {
-    "zh": frozenset(("before", "after", "during", "if")),
+    "zh": frozenset(("before", "after", "during", "if", "like")),
     "tr": MARKERS - {"scope", "like", "with", "by", "over", "under"},
 }
-_AFTER_ITS_PHRASE = "后前时中间下"
+_AFTER_ITS_PHRASE = "后前时中间下等"
 _BREAKS = {",": "member", "、": "member", ";": "clause", ":": "clause", ".": "clause", "!": "clause", "?": "clause",
            "。": "clause", "—": "clause", "–": "clause", "·": "clause", "•": "clause"}  # fmt: skip
 _OPEN, _CLOSE = frozenset("(["), frozenset(")]")
@@ -180,12 +180,13 @@ def _hang_back(words: Sequence[Word], found: list[Place], number: int, marker: s
     has_noun = bool(words[number].keys)
     for back in range(number - 1, -1, -1):
         word = words[back]
+        if word.cue == "and" or word.cue == "、":
+            has_noun = False
+            continue
         if word.cue in _BREAKS or word.cue in _OPEN:
             return
         if marker in CLAUSAL:
             found[back] = found[back]._replace(marker=marker, phrase=phrase, is_condition=marker == "if")
-        elif word.cue == "and":
-            has_noun = False
         elif word.keys:
             if has_noun:
                 return

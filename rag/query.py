@@ -28,7 +28,8 @@ NUMBER_QUESTIONS = frozenset(
     f"word_{name}"
     for name in (
         "how_many", "how_much", "how_much_cost", "how_long", "how_long_live", "how_often", "how_old", "what_percentage",
-        "what_dose", "how_likely", "what_time", "how_big", "how_fast",
+        "what_dose", "how_likely", "what_time", "how_big", "how_fast", "does_it_last", "what_number",
+        "what_temperature",
     )
 )  # fmt: skip
 _STORY_KINDS = ("cancer", "treatment", "stage")  # what a question takes over from the story told before it
@@ -92,16 +93,22 @@ def _inside(match: Match, others: Sequence[Match]) -> bool:
 
 
 def focus(text: str, language: Language, terms: Terms) -> str:
-    """Of a long message its questions, or its last sentence, after the cancers and treatments that it names."""
+    """Of a long message its questions, or the last sentence that names a topic, after the cancers and treatments that
+    the rest names."""
     size = len(_HAN.findall(text)) if language == "zh" else len(text.split())
     if size < _LONG[language]:
         return text
     parts = [span.cut(text) for line in _lines(text) for span in sentences(text, line, language)]
-    asked = [part for part in parts if part.rstrip("\"'”’»」』) ").endswith(("?", "？"))] or parts[-1:]
+    asked = [part for part in parts if part.rstrip("\"'”’»」』) ").endswith(("?", "？"))]
+    asked = asked or [part for part in parts if _names_topic(part, language, terms)][-1:] or parts[-1:]
     told = " ".join(part for part in parts if part not in asked)
     subjects = (match for match in terms.find(told, language) if kind_of(match, terms) in _STORY_KINDS)
     named = (told[match.start : match.end] for match in subjects)
     return " ".join([*dict.fromkeys(named), *asked])
+
+
+def _names_topic(text: str, language: Language, terms: Terms) -> bool:
+    return any(kind_of(match, terms) in TOPIC_KINDS for match in terms.find(text, language))
 
 
 def _lines(text: str) -> Iterator[Span]:

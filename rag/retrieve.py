@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 
     from rag.index import Index
 
+#: Kinds of terms that stand for one thing alone. What the vocabulary does not know is as often as not a name too.
+NAMING_KINDS = frozenset({"name", "number", "word", "drug", "cancer_drug"})
 POOL = 100  # passages that each of the two rankings brings in
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """`lexical` is the share of BM25 beside the dense score, `sentence` the share of a passage's best sentence in its
-    dense score. Tuned on one half of medquad-cancer (`benchmarks/retrieval.py --tune`)."""
+    dense score: tuned on one half of medquad-cancer (`benchmarks/retrieval.py --tune`). `names` is how many times a
+    name counts as a word: set so that it is heard, at no cost elsewhere (`tests/test_retrieve.py`)."""
 
     lexical: float = 0.5
     sentence: float = 0.2
+    names: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,7 @@ def fuse(dense: np.ndarray, lexical: np.ndarray, weights: Weights = Weights()) -
     """One score per passage, 0 to 1, from dense and lexical scores [n], both 0 where nothing was found.
 
     Each is measured by the best passage for the question: reciprocal ranks (Cormack et al. 2009) forget by how much a
-    passage won. BM25 weighs each of the question's words by its rarity, so where one rare name or number decides,
-    most of the lexical half is that word's. Without dense evidence BM25 has the whole weight.
+    passage won. Without dense evidence BM25 has the whole weight.
     """
     share = weights.lexical if dense.any() else 1.0
     return (1 - share) * _by_the_best(dense) + share * _by_the_best(lexical)
@@ -78,7 +81,7 @@ class Retriever:
         A passage in another language, and not translated, cannot hold the words: it is asked for what is written the
         same everywhere, so that passages in the question's language are not ahead just for that.
         """
-        bm25, keys = self.index.bm25, list(dict.fromkeys(query.keys))
+        bm25, keys = self.index.bm25, _weighed(query, self.weights.names)
         shares = bm25.shares(keys)
         foreign = np.ones(len(shares), dtype=bool)
         foreign[bm25.holders(readable_in(query.language))] = False
@@ -107,6 +110,13 @@ class Retriever:
             best = float((sentences @ vector).max()) if sentences is not None and len(sentences) else cosine
             scores[number] = max(0.0, (1 - self.weights.sentence) * cosine + self.weights.sentence * best)
         return scores
+
+
+def _weighed(query: Query, names: int) -> list[str]:
+    """The question's keys, those that name something `names` times: a model of meaning takes one drug for another and
+    one number for another, so where they decide, words must."""
+    naming = {key for term in query.terms if term.kind in NAMING_KINDS for key in term.keys}
+    return [key for key in dict.fromkeys(query.keys) for _ in range(names if key in naming else 1)]
 
 
 def _is_universal(key: str, language: Language) -> bool:

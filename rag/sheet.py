@@ -17,7 +17,9 @@ from rag.wording import cues, is_in, listed, openings, same_words
 #: Places of tokens, the first and the one after the last.
 Span = tuple[int, int]
 
+_ORDINAL = r"[0-9]+\.(?=\s+[a-z])|"  # "4. evre"
 _TOKEN = re.compile(rf"[0-9]+(?:[.,][0-9]+)*|[{HAN}]|[^\W_{HAN}]+|[%°±²³½¼¾]|[^\w\s]")
+_TURKISH = re.compile(_ORDINAL + _TOKEN.pattern)
 _HAN = re.compile(f"[{HAN}]")
 _LONGEST_HAN = 6  # characters of a word in the lists
 _JOINTS = frozenset("的之和与及")
@@ -57,7 +59,7 @@ class Sheet:
     @classmethod
     def of(cls, text: str, language: Language, terms: Terms) -> Sheet:
         folded, at = align(text)
-        sheet = cls(folded, language, [match.span() for match in _TOKEN.finditer(folded)])
+        sheet = cls(folded, language, _tokens(folded, language))
         for cue in cues(folded, language):
             sheet.cues[sheet.inside(cue.start, cue.end)].append(cue.kind)
         for kind, start, end in openings(folded, language):
@@ -89,6 +91,11 @@ class Sheet:
         for (first, after), concepts in self.concepts.items():
             if first <= span[0] and span[1] <= after and (first, after) != span:
                 yield from concepts
+
+
+def _tokens(folded: str, language: Language) -> list[Span]:
+    pattern = _TURKISH if language == "tr" else _TOKEN
+    return [match.span() for match in pattern.finditer(folded)]
 
 
 def _is_trusted(concept: str, kind: str, span: Span, hiding: Collection[Span]) -> bool:

@@ -19,7 +19,7 @@ Veto = Callable[[Alignment], str | None]
 _LIMITS = frozenset(["if", "scope", "with", "due", "before", "after", "during", "without", "than", "over", "under"])
 _ALWAYS_LIMITS = frozenset(["if", "before", "after"])
 #: Phrases that can be left out as a whole.
-_SPARE = frozenset(["like", "purpose", "by", "cause", "despite", "besides"])
+_SPARE = frozenset(("like", "purpose", "cause", "despite", "besides"))
 _FINITE = frozenset(["possible", "aux", "must", "usual", "will"])
 _FREE = frozenset(["emphasis", "light", "label", "reporting"])
 _KNOWN = 1.5
@@ -30,6 +30,8 @@ _FIGURE_REACH = 2  # words of evidence between a figure and what it counts
 
 def unknown(alignment: Alignment) -> str | None:
     """Numbers, names and other words that the evidence does not have."""
+    if all(not _FREE.isdisjoint(mine.word.flags | its.word.flags) for mine, its in alignment.matched):
+        return "says nothing that words can judge"
     missing = alignment.missing
     if figures := [unit for unit in missing if unit.is_figure]:
         return f"number not in the evidence: {words(figures)}"
@@ -117,6 +119,30 @@ def unsaid(alignment: Alignment) -> str | None:
     return f"leaves out: {words(left)}" if left else None
 
 
+def together(alignment: Alignment) -> str | None:
+    """One of several things, where the evidence speaks of them together or as who does it."""
+    units, content = alignment.evidence.units, alignment.evidence.content
+    members = {content[n].place.member for n in alignment.pairs.values()}
+    for clause in {content[n].place.clause for n in alignment.pairs.values()}:
+        inside = [unit for unit in units if unit.place.clause == clause]
+        first = next((unit.number for unit in inside if unit.word.cue in _FINITE), len(units))
+        is_joint = any(unit.has("together") for unit in inside if unit.place.member in members)
+        joined = {unit.place.member for unit in inside if unit.word.cue == "and"}
+        left = [
+            unit
+            for n, unit in enumerate(content)
+            if unit.place.clause == clause
+            and unit.place.member not in members
+            and (unit.place.member in joined or unit.number < first)
+            and (is_joint or unit.number < first)
+            and unit.word.things
+            and not unit.place.is_aside
+        ]
+        if left:
+            return f"leaves out what it is joined with: {words(left)}"
+    return None
+
+
 def _is_introduced(unit: Unit, claim: Claim) -> bool:
     """Whether it is the noun of "X is a noun that does": X does it too."""
     before = next((u.word.cue for u in reversed(claim.units[: unit.number]) if u.word.cue not in ("", "filler")), "")
@@ -154,7 +180,7 @@ def figures(alignment: Alignment) -> str | None:
     return None
 
 
-VETOES: tuple[Veto, ...] = (unknown, frame, figures, kept_in_place, limits, unsaid, kept_in_order)
+VETOES: tuple[Veto, ...] = (unknown, frame, figures, kept_in_place, limits, unsaid, together, kept_in_order)
 
 
 def veto(alignment: Alignment) -> str | None:
