@@ -190,7 +190,7 @@ def test_all_chips_share_one_panel(client: TestClient) -> None:
         assert client.get(f"/public/elements/{name}.jsx").status_code == 404
 
 
-GOOD = str(uuid.uuid4())
+GOOD = str(uuid.UUID("14a15088-9018-4f8c-ad4b-8551b4b52b16"))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ GOOD = str(uuid.uuid4())
         f" {GOOD}",
         f"{GOOD}\n",
         f"../{GOOD}",
-        str(uuid.uuid1()),
+        str(uuid.UUID("accc116a-e622-11f1-bf37-02fc00000001")),
         str(uuid.uuid3(uuid.NAMESPACE_DNS, "x")),
         "0" * 36,
         "../../etc",
