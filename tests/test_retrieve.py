@@ -50,6 +50,10 @@ A soft cap keeps the head warm. A plain shampoo without scent is gentle. Avoid h
 Un ventilateur devant le visage soulage l'essoufflement. La morphine à faible dose aide aussi quand il dure. Le
 kinésithérapeute montre comment respirer.
 """,
+    "stage": """Evenings out
+
+A fan of the singer let us in and relieved us of our coats. We stood in front of the stage, face to face with the band.
+""",
     "night": """Nights at home
 
 Some people get morphine at night. A nurse on call can be telephoned at any hour. The team gets to know what gets in the
@@ -190,9 +194,13 @@ def test_what_only_its_words_found_is_measured_by_meaning_too(retriever, monkeyp
 
 
 def test_a_passage_in_another_language_is_not_behind_for_its_words(retriever):
+    words, question = Retriever(retriever.index, None), "Does a fan in front of the face relieve breathlessness?"
+    assert sources(words, question)[:2] == ["souffle", "stage"]
+
+
+def test_a_passage_in_the_question_s_language_is_asked_for_its_words_too(retriever):
     words = Retriever(retriever.index, None)
-    assert detect("What helps against breathlessness: can people get morphine?") == "en"
-    assert sources(words, "What helps against breathlessness: can people get morphine?")[0] == "souffle"
+    assert sources(words, "What is the usual dose of plitidepsin?")[0] == "drug_plitidepsin"
 
 
 def test_words_of_the_question_s_language_count_in_that_language(retriever):
