@@ -7,19 +7,15 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rag.clean import Block, keep, opens_note
 from rag.errors import CorpusError
 from rag.language import detect, fold, repair
 from rag.split import connective, pack, sentences
+from rag.tokens import tokens
 from rag.types import Language, Passage, Sentence, Source, Span
-
-if TYPE_CHECKING:
-    import tiktoken
 
 SUFFIXES = (".txt", ".md")
 MAX_BYTES = 16 * 1024 * 1024
@@ -212,7 +208,7 @@ def _language(source: Source, block: Block) -> Language:
 
 
 def _passages(source: Source, units: list[Sentence]) -> Iterator[Passage]:
-    for group in pack([_tokens(unit.text) for unit in units], [unit.lead is not None for unit in units]):
+    for group in pack([tokens(unit.text) for unit in units], [unit.lead is not None for unit in units]):
         members = units[group.start : group.end]
         body = [unit for unit in members if unit.kind != "heading"]
         if not body:
@@ -221,22 +217,3 @@ def _passages(source: Source, units: list[Sentence]) -> Iterator[Passage]:
         text = source.text[start:end]
         language = detect(" ".join(unit.text for unit in body)[:1000], default=source.language)
         yield Passage(source.name, start, end, text, source.title, body[0].heading, language, tuple(members))
-
-
-@cache
-def _encoding() -> tiktoken.Encoding:
-    """The vocabulary that ships with llama-index-core: tiktoken itself would download it."""
-    import importlib.util
-
-    found = importlib.util.find_spec("llama_index.core")
-    assert found and found.submodule_search_locations
-    os.environ.setdefault(
-        "TIKTOKEN_CACHE_DIR", str(Path(found.submodule_search_locations[0], "_static", "tiktoken_cache"))
-    )
-    import tiktoken
-
-    return tiktoken.get_encoding("o200k_base")
-
-
-def _tokens(text: str) -> int:
-    return len(_encoding().encode_ordinary(text))

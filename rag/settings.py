@@ -18,8 +18,11 @@ ENGINES = ("auto", "extractive", "model")
 LANGUAGE_CHOICES = ("auto", "en", "fr", "zh", "tr")
 EMBEDDINGS = ("local", "openai", "none")
 _PATHS = ("corpus", "store", "prompts")
+#: Numbers that must be above 0, each of its type.
+_WHOLE = ("model_window", "answer_tokens", "tokens_per_day")
+_SECONDS = ("connect_seconds", "first_token_seconds", "token_seconds", "answer_seconds")
 _VARIABLES = {
-    **{f"RAG_{name.upper()}": name for name in (*_PATHS, "prompt", "language", "engine", "model")},
+    **{f"RAG_{n.upper()}": n for n in (*_PATHS, "prompt", "language", "engine", "model", *_WHOLE, *_SECONDS)},
     "OPENAI_API_KEY": "openai_api_key",
     "OPENAI_BASE_URL": "openai_base_url",
     "CHROMA_URL": "chroma_url",
@@ -41,12 +44,30 @@ class Settings:
     openai_api_key: str | None = None
     openai_base_url: str | None = None
     passages: int = 12  # hits handed to the answerer
+    model_window: int = 8192  # tokens of a prompt and its answer together
+    answer_tokens: int = 800  # most that the model may write for one answer
+    tokens_per_day: int | None = None  # most that one process may spend in 24 hours; None: no limit
+    connect_seconds: float = 10.0
+    first_token_seconds: float = 30.0
+    token_seconds: float = 15.0  # between two tokens
+    answer_seconds: float = 90.0  # for an answer in all, attempts and pauses included
 
     def __post_init__(self) -> None:
         for name, allowed in (("language", LANGUAGE_CHOICES), ("engine", ENGINES), ("embedding", EMBEDDINGS)):
             value = getattr(self, name)
             if value not in allowed:
                 raise SettingsError(f"{name} is {value!r}", hint=f"use one of {', '.join(allowed)}")
+        for name in (*_WHOLE, *_SECONDS):
+            if (number := getattr(self, name)) is not None and not 0 < number < 1e9:
+                raise SettingsError(f"{name} is {number!r}", hint="give a number above 0")
+        if self.answer_tokens > self.model_window // 2:
+            hint = "RAG_ANSWER_TOKENS may be half of RAG_MODEL_WINDOW at most"
+            raise SettingsError(f"answer_tokens is {self.answer_tokens}", hint=hint)
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a language model is configured: its name, and a key or an address."""
+        return bool(self.model and (self.openai_api_key or self.openai_base_url))
 
     def __repr__(self) -> str:
         """Never shows the key: settings end up in logs and tracebacks."""
@@ -59,6 +80,7 @@ class Settings:
         given = {name: value.strip() for name, value in environ.items() if value.strip()}
         found: dict[str, object] = {field: given[name] for name, field in _VARIABLES.items() if name in given}
         found |= {field: Path(str(found[field])) for field in _PATHS if field in found}
+        found |= {field: _number(field, str(found[field])) for field in (*_WHOLE, *_SECONDS) if field in found}
         kind, _, model = given.get("RAG_EMBEDDING", "local").partition(":")
         found |= {"embedding": kind, **({"embedding_model": model} if model else {})}
         return replace(cls(**found), **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
@@ -68,3 +90,10 @@ class Settings:
         model = {"local": "all-MiniLM-L6-v2", "openai": f"{self.openai_base_url}|{self.embedding_model}", "none": ""}
         parts = [INDEX_FORMAT, self.embedding, model[self.embedding]]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _number(field: str, text: str) -> float:
+    try:
+        return int(text) if field in _WHOLE else float(text)
+    except ValueError:
+        raise SettingsError(f"{field} is {text[:40]!r}", hint="give a number above 0") from None

@@ -20,7 +20,7 @@ LAYERS = [
     ["errors"],
     ["settings"],
     ["fold", "vocabulary", "language", "inflect", "lexicon", "terms"],
-    ["translations", "split", "clean", "corpus"],
+    ["tokens", "translations", "split", "clean", "corpus"],
     ["translation_cues", "translation_check"],
     ["lexical", "minilm", "endpoint", "embed", "searchable"],
     ["vectors", "store", "dense", "contents", "builder", "index"],
@@ -76,8 +76,8 @@ def test_a_module_can_be_read_in_one_sitting(name):
 
 def test_only_settings_reads_the_environment():
     reads = re.compile(r"\bos\.(environ|getenv)")
-    # corpus points tiktoken at the vocabulary on disk before its first use: it writes, it does not read.
-    assert {n for n, path in MODULES.items() if reads.search(path.read_text(encoding="utf-8"))} <= {"settings", "corpus"}
+    # tokens points tiktoken at the vocabulary on disk before its first use: it writes, it does not read.
+    assert {n for n, path in MODULES.items() if reads.search(path.read_text(encoding="utf-8"))} <= {"settings", "tokens"}
 
 
 def test_types_use_the_standard_library_only():

@@ -21,6 +21,13 @@ ALL = {
     "RAG_ENGINE": "extractive",
     "RAG_EMBEDDING": "openai:some-model",
     "RAG_MODEL": "m",
+    "RAG_MODEL_WINDOW": "4096",
+    "RAG_ANSWER_TOKENS": "300",
+    "RAG_TOKENS_PER_DAY": "50000",
+    "RAG_CONNECT_SECONDS": "1",
+    "RAG_FIRST_TOKEN_SECONDS": "2",
+    "RAG_TOKEN_SECONDS": "0.5",
+    "RAG_ANSWER_SECONDS": "20",
     "OPENAI_API_KEY": "sk-secret",
     "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
     "CHROMA_URL": "http://127.0.0.1:2",
@@ -38,6 +45,13 @@ READ = Settings(
     openai_api_key="sk-secret",
     openai_base_url="http://127.0.0.1:1/v1",
     chroma_url="http://127.0.0.1:2",
+    model_window=4096,
+    answer_tokens=300,
+    tokens_per_day=50_000,
+    connect_seconds=1.0,
+    first_token_seconds=2.0,
+    token_seconds=0.5,
+    answer_seconds=20.0,
 )
 
 
@@ -76,6 +90,36 @@ def test_an_unknown_value_is_an_error_that_names_the_known_ones(environ: dict[st
     assert all(word in raised.value.hint for word in allowed)
     assert next(iter(environ.values())) in str(raised.value)
     assert isinstance(raised.value, RagError) and raised.value.exit_status == 2
+
+
+NUMBERS = [name for name, value in ALL.items() if name.endswith(("_SECONDS", "_TOKENS", "_WINDOW", "_DAY"))]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "soon", "1e12"])
+def test_a_number_that_is_none_or_not_above_0_is_an_error(name: str, value: str):
+    with pytest.raises(SettingsError, match=name.removeprefix("RAG_").lower()) as raised:
+        Settings.from_environment({name: value})
+    assert "above 0" in raised.value.hint
+
+
+def test_an_answer_leaves_room_for_its_prompt():
+    with pytest.raises(SettingsError, match="answer_tokens"):
+        Settings.from_environment({"RAG_ANSWER_TOKENS": "5000"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "has_model"),
+    [
+        ({}, False),
+        ({"RAG_MODEL": "m"}, False),
+        ({"OPENAI_API_KEY": "k"}, False),
+        ({"RAG_MODEL": "m", "OPENAI_API_KEY": "k"}, True),
+        ({"RAG_MODEL": "m", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, True),
+    ],
+)
+def test_a_model_needs_a_name_and_somewhere_to_ask(environ: dict[str, str], has_model: bool):
+    assert Settings.from_environment(environ).has_model is has_model
 
 
 def test_the_key_is_never_shown():
