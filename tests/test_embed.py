@@ -236,7 +236,7 @@ def test_it_works_inside_a_running_loop():
 
 def test_its_thread_ends_with_it():
     def running() -> set[threading.Thread]:
-        return {thread for thread in threading.enumerate() if thread.name == "embeddings"}
+        return {thread for thread in threading.enumerate() if thread.name == "embeddings endpoint"}
 
     before = running()
     with ModelServer() as server:
