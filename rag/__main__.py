@@ -185,12 +185,9 @@ def _prompts(args: argparse.Namespace) -> int:
 
 
 def _translations(args: argparse.Namespace) -> int:
-    from rag.translation_check import lines, report
+    from rag.translation_drafts import examine
 
-    found = report(_settings(args).corpus)
-    for line in lines(found):
-        print(line)
-    return 0 if found.is_complete else 3
+    return 0 if examine(_settings(args), print, fill=args.fill).is_complete else 3
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -224,6 +221,7 @@ def _k(text: str) -> int:
 _K: _Argument = (("-k",), {"type": _k, "default": 10, "metavar": "N", "help": "how many passages (10)"})
 _IN: _Argument = (("input",), {"type": Path, "metavar": "IN.jsonl", "help": "a JSON object a line; - for stdin"})
 _OUT: _Argument = (("output",), {"type": Path, "metavar": "OUT.jsonl", "help": "a JSON object a line; - for stdout"})
+_FILL: _Argument = (("--fill",), {"action": "store_true", "help": "draft what is missing with the model of RAG_MODEL"})
 _SEARCH_ONLY: _Argument = (("--search-only",), {"action": "store_true", "help": "passages instead of answers"})
 
 _COMMON: tuple[_Argument, ...] = (
@@ -241,7 +239,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, tupl
     "check": (_check, "does the evidence carry the sentence? a line each", (_IN, _OUT)),
     **EVALUATION,
     "prompts": (_prompts, "the prompt templates, and what is wrong with the broken ones", ()),
-    "translations": (_translations, "which sentences are translated, stale or suspicious", ()),
+    "translations": (_translations, "which sentences are translated, stale or suspicious", (_FILL,)),
     "doctor": (_doctor, "what is there, what is not, and the fix", ()),
 }
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rag.corpus import load_corpus, passages_of
 from rag.language import detect, fold, is_traditional
 from rag.split import sentences
 from rag.translation_cues import answers, characters, demands, figures, hedges, number_words
-from rag.translations import Key, Translations, load_translations, sentence_hash
-from rag.types import LANGUAGES, Language, Sentence, Span
+from rag.translations import Key, Translations, key_of, load_translations
+from rag.types import LANGUAGES, Language, Sentence, Source, Span
 
 _HAN = re.compile("[\u3400-\u9fff]")
 _COLON = r"(?:(?<!\d)[:：]|[:：](?!\d))(?!//)"  # not of "10:30", not of "https://"
@@ -40,14 +40,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`total` counts sentences and headings; `coverage` gives (translated, wanted) for each language. A stale row
-    belongs to no sentence of the corpus as it is now; a broken one could not be read."""
+    """`total` counts sentences and headings; `coverage` gives (translated, wanted) for each language, `drafted` how
+    many of the translated a machine wrote and nobody reviewed. A stale row belongs to no sentence of the corpus as it
+    is now; a broken one could not be read."""
 
     total: int
     coverage: Mapping[Language, tuple[int, int]]
     stale: tuple[str, ...] = ()
     suspicious: tuple[Finding, ...] = ()
     broken: tuple[str, ...] = ()
+    drafted: Mapping[Language, int] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
@@ -71,12 +73,7 @@ class _Side:
 def report(corpus: Path) -> Report:
     """The state of a corpus's translations. Raises CorpusError when the folder holds no document."""
     translations = load_translations(corpus)
-    spoken = {
-        sentence: passage.language
-        for source in load_corpus(corpus).sources
-        for passage in passages_of(source)
-        for sentence in passage.sentences
-    }
+    spoken = {sentence: own for source in load_corpus(corpus).sources for sentence, own in spoken_in(source).items()}
     wanted = [(s, own, language) for s, own in spoken.items() for language in LANGUAGES if language != own]
     rows = [(s, own, language, translations.of(s, language)) for s, own, language in wanted]
     coverage = {
@@ -88,11 +85,22 @@ def report(corpus: Path) -> Report:
         for s, own, language, text in rows
         if text is not None and (reasons := suspicious(s, language, text, own))
     )
-    return Report(len(spoken), coverage, tuple(_stale(translations, spoken)), tuple(findings), translations.broken)
+    made = [(key_of(s), language) for s, _, language, text in rows if text is not None]
+    drafted = {
+        language: sum(lang == language and language in translations.drafted.get(key, ()) for key, lang in made)
+        for language in LANGUAGES
+    }
+    stale = tuple(_stale(translations, spoken))
+    return Report(len(spoken), coverage, stale, tuple(findings), translations.broken, drafted)
+
+
+def spoken_in(source: Source) -> dict[Sentence, Language]:
+    """The kept sentences and headings of a document in order, and the language of each."""
+    return {sentence: passage.language for passage in passages_of(source) for sentence in passage.sentences}
 
 
 def _stale(translations: Translations, current: Mapping[Sentence, Language]) -> Iterator[str]:
-    keys: set[Key] = {(s.source, s.start, s.end, sentence_hash(s.text)) for s in current}
+    keys: set[Key] = {key_of(s) for s in current}
     places = {key[:3] for key in keys}
     files = {key[0] for key in keys}
     for key in translations.rows:
@@ -106,7 +114,8 @@ def lines(found: Report) -> Iterator[str]:
     """The report as text for a terminal; the reader's next steps last."""
     yield f"{found.total} sentences and headings"
     for language, (done, wanted) in found.coverage.items():
-        yield f"  {language}  {done} of {wanted} translated" + (f" ({done / wanted:.0%})" if wanted else "")
+        made = f", {drafts} machine-made, not reviewed" if (drafts := found.drafted.get(language, 0)) else ""
+        yield f"  {language}  {done} of {wanted} translated" + (f" ({done / wanted:.0%})" if wanted else "") + made
     yield f"{len(found.suspicious)} suspicious, {len(found.stale)} stale, {len(found.broken)} unreadable"
     for finding in found.suspicious:
         yield f"  {finding.source} {finding.start}-{finding.end} {finding.language}: {'; '.join(finding.reasons)}"

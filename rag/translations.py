@@ -1,8 +1,10 @@
 """Reading translations that travel with a corpus: `<corpus>/translations/<source>.jsonl`, a sentence a line.
 
-{"source", "start", "end", "sha256": first 16 hex digits of the sentence's SHA-256, "en", "fr", "zh", "tr", "reviewed"}
+{"source", "start", "end", "sha256": first 16 hex digits of the sentence's SHA-256, "en", "fr", "zh", "tr", "reviewed",
+ "drafted": [languages that a machine wrote]}
 Each is tied to its sentence by file, offsets and hash: a changed source makes its translations stale, and what is
-stale is never shown.
+stale is never shown. Until somebody sets `reviewed` to true, those in `drafted` (all, where there is no such list)
+are machine-made, and are shown with that said.
 """
 
 from __future__ import annotations
@@ -25,18 +27,28 @@ def sentence_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def key_of(sentence: Sentence) -> Key:
+    return sentence.source, sentence.start, sentence.end, sentence_hash(sentence.text)
+
+
 Titles = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
 class Translations:
+    """`drafted` names the languages of a row that a machine wrote and nobody has reviewed."""
+
     rows: Mapping[Key, Mapping[str, str]] = field(default_factory=dict)
     broken: tuple[str, ...] = ()
+    drafted: Mapping[Key, frozenset[str]] = field(default_factory=dict)
 
     def of(self, sentence: Sentence, language: Language) -> str | None:
         """The sentence in `language`, or None where there is no translation of exactly this text."""
-        key = (sentence.source, sentence.start, sentence.end, sentence_hash(sentence.text))
-        return self.rows.get(key, {}).get(language)
+        return self.rows.get(key_of(sentence), {}).get(language)
+
+    def is_machine_made(self, source: str, start: int, end: int, text: str, language: Language) -> bool:
+        """Whether the translation of source[start:end] == text into `language` is a machine's that nobody reviewed."""
+        return language in self.drafted.get((source, start, end, sentence_hash(text)), ())
 
     def of_text(self, source: str, text: str) -> Mapping[str, str]:
         """Every translation of a text that stands somewhere in `source`, a heading for example."""
@@ -48,8 +60,7 @@ class Translations:
 
     def all_of(self, sentence: Sentence) -> Mapping[str, str]:
         """Every translation of the sentence by language."""
-        key = (sentence.source, sentence.start, sentence.end, sentence_hash(sentence.text))
-        return self.rows.get(key, {})
+        return self.rows.get(key_of(sentence), {})
 
 
 def titles_of(sources: Iterable[Source], sentences: Iterable[Sentence], translations: Translations) -> Titles:
@@ -66,17 +77,21 @@ def _plain(heading: str) -> str:
 
 
 def load_translations(corpus: Path) -> Translations:
-    """The translations of a corpus; a broken line is named and left out."""
+    """The translations of a corpus; a broken line is named and left out. Rows of one sentence are joined, the later
+    one's words before the earlier one's."""
     rows: dict[Key, dict[str, str]] = {}
+    drafted: dict[Key, frozenset[str]] = {}
     broken: list[str] = []
     for path in sorted((corpus / "translations").glob("*.jsonl")):
         for number, line in _lines(path):
-            row = _row(line)
+            row = row_of(line)
             if row is None:
                 broken.append(f"{path.name}, line {number}")
-            else:
-                rows[row[0]] = row[1]
-    return Translations(rows, tuple(broken))
+                continue
+            key, texts, machine = row
+            rows[key] = rows.get(key, {}) | texts
+            drafted[key] = (drafted.get(key, frozenset()) - texts.keys()) | machine
+    return Translations(rows, tuple(broken), {key: languages for key, languages in drafted.items() if languages})
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -84,13 +99,17 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     return ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
 
 
-def _row(line: str) -> tuple[Key, dict[str, str]] | None:
+def row_of(line: str) -> tuple[Key, dict[str, str], frozenset[str]] | None:
+    """The key, the texts by language, and the languages a machine wrote; None for a line that is no row."""
     try:
         data = json.loads(line)
         key = (str(data["source"]), int(data["start"]), int(data["end"]), str(data["sha256"]))
-        return key, {language: data[language] for language in _present(data)}
+        texts = {language: data[language] for language in _present(data)}
     except (ValueError, KeyError, TypeError):
         return None
+    drafted = data.get("drafted", list(texts))
+    named = {str(language) for language in drafted} if isinstance(drafted, list) else set(texts)
+    return key, texts, frozenset(() if data.get("reviewed") is True else named & texts.keys())
 
 
 def _present(data: Mapping[str, object]) -> Iterable[str]:
