@@ -10,19 +10,19 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from rag.corpus import load_corpus
-from rag.endpoint import Patience
 from rag.errors import ModelError
 from rag.language import to_simplified
+from rag.remote import Patience
 from rag.settings import Settings
 from rag.translation_check import Finding, Report, lines, report, spoken_in, suspicious
-from rag.translation_model import Wanted, translator
+from rag.translation_model import Translator, Wanted
 from rag.translations import Key, key_of, load_translations, row_of, sentence_hash
 from rag.types import LANGUAGES, Language, Sentence, Source
 
@@ -111,23 +111,20 @@ def examine(settings: Settings, say: Callable[[str], object], *, fill: bool = Fa
 def drafts(settings: Settings, say: Callable[[str], object], patience: Patience | None = None) -> Tally:
     """Drafts what is missing and says what was left out. Raises as `examine`."""
     tally = Tally()
-    with ExitStack() as stack:
-        opened: list[Propose] = []
 
-        def propose(wanted: Wanted) -> str:
-            if not opened:  # nothing missing asks for no endpoint
-                opened.append(stack.enter_context(translator(settings, patience)).propose)
-            return opened[0](wanted)
+    @cache
+    def propose() -> Propose:  # nothing missing asks for no endpoint
+        return Translator.open(settings, patience).propose
 
-        try:
-            for finding in fill(settings.corpus, propose, tally):
-                place = f"{finding.source} {finding.start}-{finding.end} {finding.language}"
-                say(f"left out: {place}: {'; '.join(finding.reasons)}")
-        except ModelError as error:
-            if tally.drafted or tally.moved:
-                hint = f"{error.hint}; kept so far: {tally.drafted} drafted, call again to go on"
-                raise ModelError(error.message, hint=hint) from error
+    try:
+        for finding in fill(settings.corpus, lambda wanted: propose()(wanted), tally):
+            place = f"{finding.source} {finding.start}-{finding.end} {finding.language}"
+            say(f"left out: {place}: {'; '.join(finding.reasons)}")
+    except ModelError as error:
+        if not (tally.drafted or tally.moved):
             raise
+        hint = f"{error.hint}; kept so far: {tally.drafted} drafted, call again to go on"
+        raise ModelError(error.message, hint=hint) from error
     say(str(tally))
     return tally
 

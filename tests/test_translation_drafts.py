@@ -14,8 +14,8 @@ import pytest
 from model_server import KEY, SECRET, Behaviour, Exchange, ModelServer, drop, hang, raw, status, trickle
 
 from rag.corpus import load_corpus
-from rag.endpoint import Patience
 from rag.errors import ModelError
+from rag.remote import Patience
 from rag.settings import Settings
 from rag.translation_check import report, spoken_in
 from rag.translation_drafts import Tally, drafts, examine
