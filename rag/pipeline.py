@@ -166,7 +166,8 @@ class Assistant:
             Draft(translate(one.sentence, asked.language) or shown(one.sentence), (one.sentence,), one.support)
             for one in evidence.chosen
         )
-        return cite(drafts, self.sources, translate, asked.language, lambda s: languages[s.source, s.start])
+        cited = cite(drafts, self.sources, translate, asked.language, lambda s: languages[s.source, s.start])
+        return replace(cited, citations=self._parts.translations.marked(cited.citations, asked.language))
 
 
 def _decide(decision: Decision | None, coverage: Coverage) -> tuple[Outcome, Decision]:

@@ -12,12 +12,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from rag.language import repair
-from rag.types import LANGUAGES, Language, Sentence, Source
+from rag.types import LANGUAGES, Citation, Language, Sentence, Source
 
 Key = tuple[str, int, int, str]
 
@@ -46,9 +46,13 @@ class Translations:
         """The sentence in `language`, or None where there is no translation of exactly this text."""
         return self.rows.get(key_of(sentence), {}).get(language)
 
-    def is_machine_made(self, source: str, start: int, end: int, text: str, language: Language) -> bool:
-        """Whether the translation of source[start:end] == text into `language` is a machine's that nobody reviewed."""
-        return language in self.drafted.get((source, start, end, sentence_hash(text)), ())
+    def marked(self, citations: Iterable[Citation], language: Language) -> tuple[Citation, ...]:
+        """The citations of an answer in `language`, those whose translation nobody has reviewed marked as such."""
+        return tuple(replace(c, is_machine_made=True) if self._is_drafted(c, language) else c for c in citations)
+
+    def _is_drafted(self, cited: Citation, language: Language) -> bool:
+        key = (cited.source, cited.start, cited.end, sentence_hash(cited.quote))
+        return cited.translation is not None and language in self.drafted.get(key, ())
 
     def of_text(self, source: str, text: str) -> Mapping[str, str]:
         """Every translation of a text that stands somewhere in `source`, a heading for example."""

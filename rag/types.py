@@ -99,7 +99,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Proof of a sentence: `quote` is exactly `source.text[start:end]`."""
+    """Proof of a sentence: `quote` is exactly `source.text[start:end]`. `is_machine_made`: nobody has reviewed the
+    translation yet."""
 
     number: int
     source: str
@@ -109,6 +110,7 @@ class Citation:
     end: int
     quote: str
     translation: str | None = None
+    is_machine_made: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ _EXCERPT = 160  # characters of a passage in the list of what was found
 _MARKS = re.compile(r"(?:\s*\[\d+\])+")
 _MARK = re.compile(r"\[(\d+)\]")
 _BULLETS = ("- ", "• ")
+_MADE = ", machine translation, not reviewed"
 
 
 def markdown(answer: Answer, labels: Labels, *, layout: str = "prose", show_original: bool = False) -> str:
@@ -54,7 +55,8 @@ def trouble(key: str, labels: Labels, **values: object) -> str:
 def sources_text(answer: Answer) -> str:
     """The sources for a terminal, one citation a line; empty where there is none."""
     return "".join(
-        f"[{c.number}] {c.source}:{c.start}-{c.end}  {title_of(c)} ({c.language})\n" for c in answer.citations
+        f"[{c.number}] {c.source}:{c.start}-{c.end}  {title_of(c)} ({c.language}){_MADE if c.is_machine_made else ''}\n"
+        for c in answer.citations
     )
 
 
@@ -78,7 +80,7 @@ def _panel(citation: Citation, sources: Mapping[str, Source], labels: Labels, ro
         "after": after,
         "citedLabel": says("panel.cited"),
         "translation": citation.translation or "",
-        "translationLabel": says("panel.translation"),
+        "translationLabel": says("panel.machine_translation" if citation.is_machine_made else "panel.translation"),
         "readerLang": labels.tag,
         "link": link(citation, root),
         "whole": says("panel.whole"),
@@ -216,14 +218,15 @@ def _source_list(page: _Page) -> list[str]:
 
 
 def _remarks(page: _Page) -> list[str]:
-    """What is a translation, and from which language; how much was left out. (Quotes in another language than the
-    answer's are announced in its text.)"""
-    found: dict[str, list[int]] = {}
+    """What is a translation, whose, and from which language; how much was left out. (Quotes in another language than
+    the answer's are announced in its text.)"""
+    found: dict[tuple[str, str], list[int]] = {}
     for sentence in page.answer.sentences:
         for citation in page.citations(sentence) if sentence.verdict == "translated" else ():
-            found.setdefault(page.labels.name_of(citation.language), []).append(citation.number)
+            key = "answer.machine_translated" if citation.is_machine_made else "answer.translated"
+            found.setdefault((key, page.labels.name_of(citation.language)), []).append(citation.number)
     says = page.labels.say
-    lines = [says("answer.translated", numbers=_chips(dict.fromkeys(ns)), language=name) for name, ns in found.items()]
+    lines = [says(key, numbers=_chips(dict.fromkeys(ns)), language=name) for (key, name), ns in found.items()]
     return lines + ([says("answer.withheld", count=page.answer.withheld)] if page.answer.withheld else [])
 
 

@@ -43,7 +43,8 @@ def search_json(question: str, language: str, hits: Sequence[Hit], id: Id = None
 
 def _citation(citation: Citation) -> dict[str, Any]:
     names = ("number", "source", "title", "language", "start", "end", "quote", "translation")
-    return {name: getattr(citation, name) for name in names}
+    made = {"machine_made": True} if citation.is_machine_made else {}
+    return {name: getattr(citation, name) for name in names} | made
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

@@ -11,15 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from core_world import open_quickly
 from model_server import KEY, SECRET, Behaviour, Exchange, ModelServer, drop, hang, raw, status, trickle
 
 from rag.corpus import load_corpus
 from rag.errors import ModelError
+from rag.labels import labels_of
 from rag.remote import Patience
 from rag.settings import Settings
 from rag.translation_check import report, spoken_in
 from rag.translation_drafts import Tally, drafts, examine
 from rag.translations import load_translations
+from rag.view import markdown
+from rag.wire import answer_json
 
 SEEDS = Path("seeds")
 TEXT = """Fever after treatment
@@ -167,6 +171,22 @@ def test_chinese_is_written_in_simplified_characters(corpus):
     traditional = {"Fever after treatment": "治療後發熱"}
     filled(corpus, says(lambda s, n: traditional.get(s, fair(s, n)) if n == 1 else fair(s, n)))
     assert rows(corpus)["Fever after treatment"]["zh"] == "治疗后发热"
+
+
+def test_an_answer_shows_a_draft_and_says_whose_it_is(corpus):
+    filled(corpus, honest)
+    settings = Settings(corpus=corpus, store=corpus.parent / "store", embedding="none")
+    answer = open_quickly(settings).ask("Combien de jours la fièvre dure-t-elle après le traitement ?")
+    cited = {sentence.text: answer.citations[sentence.citations[0] - 1] for sentence in answer.sentences}
+    assert cited["Elle peut durer 3 jours."].is_machine_made
+    assert cited["Elle peut durer 3 jours."].quote == "It may last 3 days."
+    assert "traduction automatique, pas encore relue" in markdown(answer, labels_of(answer))
+    assert all(citation["machine_made"] for citation in answer_json(answer)["citations"])
+    path = corpus / "translations" / "fever.txt.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace('"reviewed": false', '"reviewed": true'), "utf-8")
+    again = open_quickly(settings).ask("Combien de jours la fièvre dure-t-elle après le traitement ?")
+    assert again.text == answer.text
+    assert not any(citation.is_machine_made for citation in again.citations)
 
 
 # -- documents that change ----------------------------------------------------------------------------------------

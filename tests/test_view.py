@@ -171,6 +171,24 @@ def test_a_translated_sentence_is_said_to_be_and_shows_its_original_where_wanted
         assert f"> {escape(citation.quote)} *(Original, French)*" in text
 
 
+@pytest.mark.parametrize("tag", CHAINLIT_TAGS)
+def test_a_translation_nobody_has_reviewed_is_said_to_be_a_machines(tag: str) -> None:
+    labels, (sentence, citation) = labels_for(tag), FOREIGN
+    seen = replace(citation, number=1, translation="Seen.")
+    made = replace(citation, translation="Made.", is_machine_made=True, start=citation.start + 1)
+    answer = answer_of(
+        (replace(sentence, text="Seen.", verdict="translated", citations=(1,)), seen),
+        (replace(sentence, text="Made.", verdict="translated"), made),
+    )
+    values = {"language": labels.name_of("fr")}
+    text = view.markdown(answer, labels)
+    assert labels.say("answer.translated", numbers="[1]", **values) in text
+    assert labels.say("answer.machine_translated", numbers="[2]", **values) in text
+    marks = [panel["translationLabel"] for panel in view.panels(answer, SEEDS, labels)]
+    assert marks == [labels.say("panel.translation"), labels.say("panel.machine_translation")]
+    assert [line.endswith("(fr)") for line in view.sources_text(answer).splitlines()] == [True, False]
+
+
 def test_numbers_in_documents_are_no_chips() -> None:
     quote = "Survival improved in two trials [1] and [7]."
     source = Source("refs.txt", quote, "", "en", "Trials")
