@@ -24,13 +24,14 @@ Row = dict[str, Any]
 
 @dataclass
 class Exchange:
-    """One request and the way to answer it. `released` is set when the server closes."""
+    """One request and the way to answer it. `released` is set when the server closes, `gone` when the client has."""
 
     handler: BaseHTTPRequestHandler
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
     released: threading.Event
+    gone: threading.Event = field(default_factory=threading.Event)
 
     def send(self, code: int, content: bytes, kind: str = "application/json", **headers: str) -> None:
         self.begin(code, len(content), kind, **headers)
@@ -46,6 +47,39 @@ class Exchange:
 
     def send_json(self, value: object) -> None:
         self.send(200, json.dumps(value).encode())
+
+    def open_stream(self, kind: str = "text/event-stream; charset=utf-8") -> None:
+        self.handler.send_response(200)
+        self.handler.send_header("content-type", kind)
+        self.handler.send_header("transfer-encoding", "chunked")
+        self.handler.end_headers()
+
+    def write(self, data: bytes) -> None:
+        """One chunk of a stream, on its way at once."""
+        self.handler.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+    def event(self, value: object) -> None:
+        self.write(b"data: " + json.dumps(value).encode() + b"\n\n")
+
+    def delta(self, delta: object, reason: str | None = None) -> None:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        self.event({"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]})
+
+    def finish(self, reason: str = "stop") -> None:
+        self.delta({}, reason)
+        self.write(b"data: [DONE]\n\n")
+        self.close_stream()
+
+    def close_stream(self) -> None:
+        self.handler.wfile.write(b"0\r\n\r\n")
+
+    def cut(self) -> None:
+        """The connection ends, whatever was announced."""
+        self.handler.close_connection = True
+
+    @property
+    def messages(self) -> list[tuple[str, str]]:
+        return [(message["role"], message["content"]) for message in self.body["messages"]]
 
 
 Behaviour = Callable[[Exchange], None]
@@ -98,6 +132,7 @@ class ModelServer:
                     server._next(exchange)(exchange)
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
+                    exchange.gone.set()
 
             def log_message(self, *_: object) -> None:
                 """A test's output is its own."""
@@ -155,6 +190,64 @@ def trickle(exchange: Exchange) -> None:
     while not exchange.released.wait(0.02):
         exchange.handler.wfile.write(b" ")
         exchange.handler.wfile.flush()
+
+
+def says(*pieces: str, reason: str = "stop") -> Behaviour:
+    """A chat answer of these pieces, each an event of its own."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.open_stream()
+        exchange.delta({"role": "assistant", "content": ""})
+        for piece in pieces:
+            exchange.delta({"content": piece})
+        exchange.finish(reason)
+
+    return behave
+
+
+def then(*pieces: str, what: Callable[[Exchange], object]) -> Behaviour:
+    """A chat answer of these pieces that then goes wrong as `what` does."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.open_stream()
+        for piece in pieces:
+            exchange.delta({"content": piece})
+        what(exchange)
+
+    return behave
+
+
+def writes(data: bytes) -> Callable[[Exchange], None]:
+    """These bytes in a stream, which is then closed cleanly."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.write(data)
+        exchange.close_stream()
+
+    return behave
+
+
+def for_ever(data: bytes, pause: float = 0.02) -> Callable[[Exchange], None]:
+    """The same bytes of a stream again and again, until the client has gone or the server closes."""
+
+    def behave(exchange: Exchange) -> None:
+        while not exchange.released.wait(pause):
+            exchange.write(data)
+        exchange.cut()
+
+    return behave
+
+
+def chunk_of(text: str | None) -> bytes:
+    """One event of a chat answer."""
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
+    return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+
+def by_path(**behaviours: Behaviour) -> Behaviour:
+    """Another behaviour for `chat` and `embeddings`."""
+    paths = {"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings"}
+    return lambda exchange: behaviours.get(paths.get(exchange.path, ""), status(404))(exchange)
 
 
 def drop(exchange: Exchange) -> None:

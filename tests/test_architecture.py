@@ -22,7 +22,7 @@ LAYERS = [
     ["fold", "vocabulary", "language", "inflect", "lexicon", "terms"],
     ["tokens", "translations", "split", "clean", "corpus"],
     ["translation_cues", "translation_check"],
-    ["lexical", "minilm", "remote", "endpoint", "embed", "searchable"],
+    ["lexical", "minilm", "stop", "remote", "chunks", "ledger", "llm", "llama", "endpoint", "embed", "searchable"],
     ["translation_model", "translation_drafts"],
     ["vectors", "store", "dense", "contents", "builder", "index"],
     ["query", "prompts", "retrieve", "cite", "extract", "coverage", "evidence", "conversation"],
