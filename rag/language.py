@@ -6,23 +6,22 @@ vocabulary of `data/terms` are strong there. Lingua (letter trigrams) is asked f
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.fold import HAN, align, fold, is_traditional, repair, to_simplified, to_traditional
+from rag.signs import HAN_CHARACTER, WORD, by_script, evidence, stopwords, tables
 from rag.types import LANGUAGES, Language
-from rag.vocabulary import COLUMNS, read_rows
 
 if TYPE_CHECKING:
     from lingua import LanguageDetector
 
 __all__ = [
+    "HAN",
     "Identified",
     "align",
     "detect",
@@ -35,36 +34,10 @@ __all__ = [
     "to_traditional",
 ]
 
-DATA = Path(__file__).parent / "data"
-WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_HAN = re.compile(f"[{HAN}]")
-#: Characters that Japan simplified its own way: Chinese in neither form.
-_JAPANESE_HAN = re.compile(
-    "[薬発検効剤変経続総験図転脳歳対応価悪圧円塩絵覚気帰拠継軽権県険顕広済雑児実釈収従処焼剰専戦"
-    "銭臓帯択単団弾遅聴鉄伝徳読売髪抜払辺豊訳様頼覧両緑歴労働込]"
-)
-_SCRIPTS: tuple[tuple[str, Language, re.Pattern[str]], ...] = (
-    ("ja", "zh", re.compile("[\u3041-\u30fa\u30fc-\u30ff\uff66-\uff9f]")),
-    ("ko", "en", re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")),
-    ("ru", "en", re.compile("[\u0400-\u052f]")),
-    ("ar", "en", re.compile("[\u0620-\u065f\u066e-\u06d3\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]")),
-    ("el", "en", re.compile("[\u0370-\u03ff\u1f00-\u1fff]")),
-    ("he", "en", re.compile("[\u0590-\u05ff]")),
-    ("hi", "en", re.compile("[\u0900-\u097f]")),
-    ("th", "en", re.compile("[\u0e00-\u0e7f]")),
-    ("ka", "en", re.compile("[\u10a0-\u10ff]")),
-    ("hy", "en", re.compile("[\u0530-\u058f]")),
-    ("bn", "en", re.compile("[\u0980-\u09ff]")),
-    ("ta", "en", re.compile("[\u0b80-\u0bff]")),
-)
-#: A language of another script is the text's when it holds at least this share of the letters.
-_SCRIPT_SHARE = 0.4
-_KANA_SHARE = 0.15  # Japanese mixes kana into Han
-#: Turkish endings, enough to see that an unknown word is a known one with endings on it (folded).
-_TURKISH_END = re.compile(
-    r"(?:y|n|s)?(?:[aeiou]|[dt][aeiou]n?|l[ae]r|n[iu]n|[iu]m|[iu]n|[iu]z|d[iu]r|ki|l[iu]k?|s[iu]z)+"
-)
 _SAMPLE = 20_000
+_LATIN: tuple[Language, ...] = tuple(language for language in LANGUAGES if language != "zh")
+_SURE = 4.0  # times as likely as any of ours
+_NAME = 4  # letters; a shorter word that only another language knows is as often a name or a slip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +47,6 @@ class Identified:
     language: str
     nearest: Language
     is_supported: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    nearest: Mapping[str, Language]
-    letters: Mapping[str, tuple[tuple[str, float], ...]]
-    words: Mapping[str, tuple[tuple[str, float], ...]]
 
 
 def detect(text: str, default: Language = "en") -> Language:
@@ -94,16 +60,14 @@ def identify(text: str, default: Language = "en") -> Identified:
     folded = fold(sample)
     scores = _scores(sample, folded)
     code: str = (
-        _by_script(sample) or _by_frame(folded) or _by_words(scores) or _by_statistics(folded, scores) or default
+        by_script(sample)
+        or _by_frame(folded)
+        or _by_cover(sample, folded)
+        or _by_words(scores)
+        or _by_statistics(folded, scores)
+        or default
     )
-    return Identified(code, _tables().nearest[code], code in LANGUAGES)
-
-
-@cache
-def stopwords(language: Language) -> frozenset[str]:
-    """The function words of a language, folded."""
-    lines = (DATA / language / "stopwords.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(fold(word) for line in lines if not line.startswith("#") for word in line.split())
+    return Identified(code, tables().nearest[code], code in LANGUAGES)
 
 
 def _sample(text: str) -> str:
@@ -113,31 +77,44 @@ def _sample(text: str) -> str:
     return "\n".join((text[:_SAMPLE], text[middle : middle + _SAMPLE], text[-_SAMPLE:]))
 
 
-def _by_script(text: str) -> str | None:
-    if text.isascii():
-        return None
-    letters = sum(c.isalpha() for c in text)
-    for code, _, script in _SCRIPTS:
-        count = len(script.findall(text))
-        if count > (_KANA_SHARE if code == "ja" else _SCRIPT_SHARE) * letters:
-            return code
-    han = _HAN.findall(text)
-    return "ja" if len(_JAPANESE_HAN.findall(text)) * 12 > len(han) > 0 else None
-
-
 def _by_frame(folded: str) -> str | None:
     """Chinese when there is Han and its function words are not outnumbered by those of a Latin script: names
     and terms of the other script stand in both kinds of sentence, function words do not."""
-    if not _HAN.search(folded):
+    if not HAN_CHARACTER.search(folded):
         return None
     words = WORD.findall(folded)
-    latin = max(sum(word in stopwords(language) for word in words) for language in LANGUAGES if language != "zh")
+    latin = max(sum(word in stopwords(language) for word in words) for language in _LATIN)
     return "zh" if latin <= len(_chinese_frame().findall(folded)) else None
 
 
 @cache
 def _chinese_frame() -> re.Pattern[str]:
     return re.compile("|".join(sorted(stopwords("zh"), key=len, reverse=True)))
+
+
+def _by_cover(text: str, folded: str) -> str | None:
+    """A language not ours that knows more of the words than each of ours does, or as many where something else tells.
+
+    What our vocabulary knows is international ("chemotherapy"; "oder" is a Turkish verb), so that one word more tells.
+    A letter that none of ours has counts as two words.
+    """
+    owners = {word: {code for code, _ in evidence(word, tables().words)} for word in set(WORD.findall(folded))}
+    letters = [{code for code, _ in tables().letters.get(char, ())} for char in set(text) if not char.isascii()]
+    known = Counter(code for codes in owners.values() for code in codes)
+    known += Counter(code for codes in letters if codes.isdisjoint(LANGUAGES) for code in codes for _ in range(2))
+    strange = {code: count for code, count in known.items() if code not in LANGUAGES}
+    most, ours = max(strange.values(), default=0), max(known[code] for code in LANGUAGES)
+    if most < max(1, ours):
+        return None
+    best = {code for code, count in strange.items() if count == most}
+    own = {word for word, codes in owners.items() if len(word) > _NAME and codes & best and codes.isdisjoint(LANGUAGES)}
+    if most == 1 and not own:
+        return None
+    ranked = _statistics(folded)
+    code = max(best, key=ranked.__getitem__)
+    is_sure = len(owners) > ours and ranked[code] > _SURE * max(ranked[language] for language in _LATIN)
+    is_named = bool(own) and not any(word in stopwords(language) for word in owners for language in _LATIN)
+    return code if most > ours or (is_sure and most > 1) or is_named else None
 
 
 def _by_words(scores: Mapping[str, float]) -> str | None:
@@ -151,27 +128,14 @@ def _by_words(scores: Mapping[str, float]) -> str | None:
 
 def _scores(text: str, folded: str) -> dict[str, float]:
     """Evidence per language: each letter and word counts 1, shared among our languages that have it."""
-    tables, scores = _tables(), defaultdict[str, float](float)
+    scores = defaultdict[str, float](float)
     for char, count in Counter(text if not text.isascii() else "").items():
-        for language, weight in tables.letters.get(char, ()):
+        for language, weight in tables().letters.get(char, ()):
             scores[language] += weight * count
     for word, count in Counter(WORD.findall(folded)).items():
-        for language, weight in _evidence(word, tables.words):
+        for language, weight in evidence(word, tables().words):
             scores[language] += weight * count
     return scores
-
-
-def _evidence(word: str, words: Mapping[str, tuple[tuple[str, float], ...]]) -> Iterable[tuple[str, float]]:
-    if word in words:
-        return words[word]
-    head, apostrophe, tail = word.partition("'")
-    if apostrophe:
-        return (*words.get(head + "'", ()), *_evidence(tail, words), *(words.get(head, ()) if len(head) > 2 else ()))
-    for cut in range(len(word) - 1, max(3, len(word) - 9), -1):
-        owners = words.get(word[:cut], ())
-        if any(language == "tr" for language, _ in owners) and _TURKISH_END.fullmatch(word, cut):
-            return (("tr", 0.7),)
-    return ()
 
 
 def _by_statistics(folded: str, scores: Mapping[str, float]) -> str | None:
@@ -180,8 +144,7 @@ def _by_statistics(folded: str, scores: Mapping[str, float]) -> str | None:
     words = [word for word in WORD.findall(folded) if len(word) > 3]
     if not words:
         return best
-    values = _lingua().compute_language_confidence_values(folded)
-    ranked = {value.language.iso_code_639_1.name.lower(): value.value for value in values}
+    ranked = _statistics(folded)
     if not best and len(words) > 2:
         code, value = max(ranked.items(), key=lambda item: item[1])
         return code if value > 0.7 or code in LANGUAGES else None
@@ -191,55 +154,16 @@ def _by_statistics(folded: str, scores: Mapping[str, float]) -> str | None:
     return code if ours[code] > 0.8 * sum(ours.values()) > 0 else best
 
 
+def _statistics(folded: str) -> Mapping[str, float]:
+    """How likely each language in Latin letters is, 0 to 1, together 1."""
+    values = _lingua().compute_language_confidence_values(folded)
+    return {value.language.iso_code_639_1.name.lower(): value.value for value in values}
+
+
 @cache
 def _lingua() -> LanguageDetector:
     """Low accuracy keeps trigrams alone: 10 MB and 0.2 s to load, where the full models take 170 MB and 2 to 4 s."""
     from lingua import IsoCode639_1, LanguageDetectorBuilder
 
-    scripts = {"zh", *(code for code, _, _ in _SCRIPTS)}
-    names = [code.upper() for code in _tables().nearest if code not in scripts]
-    codes = [IsoCode639_1.from_str(name) for name in names]
+    codes = [IsoCode639_1.from_str(code.upper()) for code in tables().latin]
     return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).with_low_accuracy_mode().build()
-
-
-@cache
-def _tables() -> _Tables:
-    with (DATA / "languages.tsv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    letters, words = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
-    for row in rows:
-        code, own = row["language"], {fold(word) for word in row["words"].split()}
-        own |= stopwords(code) if code in LANGUAGES else frozenset()  # type: ignore[arg-type]
-        for char in {c for c in row["letters"] + row["letters"].upper() if not c.isascii()}:
-            letters[char].add(code)
-        for word in own:
-            words[word].add(code)
-    for code, word in _vocabulary():
-        words[word].add(code)
-    nearest: dict[str, Language] = {code: near for code, near, _ in _SCRIPTS}
-    nearest |= {row["language"]: row["nearest"] for row in rows}  # type: ignore[misc]
-    return _Tables(nearest, _weigh(letters), _weigh(words))
-
-
-def _vocabulary() -> Iterable[tuple[Language, str]]:
-    """The words of our names. Han needs none; two small letters are a unit, two capitals an abbreviation."""
-    rows = list(read_rows())
-    for language in ("en", "fr", "tr"):
-        column = COLUMNS.index(language)
-        words = WORD.findall("\n".join(row.folded_cells[column] for row in rows))
-        names = "|".join(row.cells[column] for row in rows).split("|")
-        short = (fold(name) for name in names if len(name) == 2 and name.isupper())
-        yield from ((language, word) for word in {*(w for w in words if len(w) > 2), *short})
-
-
-def _weigh(owners: Mapping[str, set[str]]) -> dict[str, tuple[tuple[str, float], ...]]:
-    return {sign: _weights(frozenset(languages)) for sign, languages in owners.items()}
-
-
-@cache
-def _weights(languages: frozenset[str]) -> tuple[tuple[str, float], ...]:
-    """What a sign of `languages` counts for each: less when they are several; people here mostly write one of
-    ours, so a foreign language takes half of what one of ours takes."""
-    ours = len(languages & set(LANGUAGES))
-    own, foreign = 1 / (ours + (len(languages) - ours) / 2), 1 / len(languages)
-    return tuple((code, own if code in LANGUAGES else foreign) for code in sorted(languages))

@@ -49,10 +49,9 @@ class Reply:
         """`answered` or `boundary`: the cited sentences, in what language they are, and for a personal question where
         the documents' knowledge ends."""
         cited = _arranged(cited, asked.template.layout)
-        parts = [self._say(asked, "foreign")] if asked.is_foreign else []
-        parts += [_body(cited.sentences, asked), *self._foreign(cited, asked)]
+        parts = [_body(cited.sentences, asked), *self._foreign(cited, asked)]
         parts += [self._say(asked, "boundary")] if outcome == "boundary" else []
-        answer = _answer(asked, outcome, decision, "\n\n".join(parts))
+        answer = _answer(asked, outcome, decision, self._opened(asked, *parts))
         found = {"sentences": cited.sentences, "citations": cited.citations, "withheld": cited.withheld}
         return replace(answer, hits=tuple(hits), **found)
 
@@ -61,14 +60,22 @@ class Reply:
     ) -> Answer:
         """`not_in_corpus` or `declined`: no medical content; what the documents do cover, or whom to ask."""
         rule = f"{outcome}.{decision.rule.split('.')[-1]}"
-        text = self._say(asked, rule, outcome, documents=self._titles(sources, asked))
+        text = self._opened(asked, self._say(asked, rule, outcome, documents=self._titles(sources, asked)))
         return replace(_answer(asked, outcome, decision, text), hits=tuple(hits))
 
     def guarded(self, asked: Asked, decision: Decision, sources: Mapping[str, Source]) -> Answer:
         """`emergency` or `about`: decided without looking into the documents."""
         outcome = decision.outcome or "about"
         text = self._say(asked, decision.rule, outcome, documents=self._titles(sources, asked))
-        return _answer(asked, outcome, decision, text)
+        # Nothing stands before a call for help.
+        return _answer(asked, outcome, decision, text if outcome == "emergency" else self._opened(asked, text))
+
+    def _opened(self, asked: Asked, *parts: str) -> str:
+        """The parts; to a question in a language not ours, first that it is not, in English and in the answer's."""
+        languages: tuple[Language, ...] = ("en", asked.language) if asked.is_foreign else ()
+        names = {reader: self.notices.name(asked.language, reader) for reader in languages}
+        opening = [self.notices.say(("foreign",), reader, answer_language=name) for reader, name in names.items()]
+        return "\n\n".join([*(to_traditional(text) if asked.traditional else text for text in opening), *parts])
 
     def _foreign(self, cited: Cited, asked: Asked) -> Iterator[str]:
         """One line for each language that is quoted as it is, because nobody has translated it."""

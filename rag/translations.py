@@ -72,12 +72,13 @@ def titles_of(sources: Iterable[Source], sentences: Iterable[Sentence], translat
     own = {source.name: {source.language: source.title} for source in sources}
     for sentence in sentences:
         if sentence.kind == "heading" and _plain(sentence.text) in own[sentence.source].values():
-            own[sentence.source] |= translations.all_of(sentence)
+            rows = translations.all_of(sentence).items()
+            own[sentence.source] |= {language: _plain(text) for language, text in rows}
     return own
 
 
 def _plain(heading: str) -> str:
-    return repair(" ".join(heading.split())).strip("[]# *")
+    return repair(" ".join(heading.split())).strip("[]［］# *")
 
 
 def load_translations(corpus: Path) -> Translations:

@@ -19,7 +19,7 @@ LAYERS = [
     ["types"],
     ["errors"],
     ["settings"],
-    ["fold", "vocabulary", "language", "inflect", "lexicon", "terms"],
+    ["fold", "vocabulary", "signs", "language", "inflect", "lexicon", "terms"],
     ["tokens", "translations", "split", "clean", "corpus"],
     ["translation_cues", "translation_check"],
     ["lexical", "minilm", "stop", "remote", "chunks", "ledger", "llm", "llama", "endpoint", "embed", "searchable"],

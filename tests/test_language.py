@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -164,6 +165,11 @@ is keytruda better than opdivo
 MRI vs CT
 mesothelioma
 pain
+was radiation useful
+im on chemo
+die from cancer?
+µg or mg?
+Waldenström's disease
 survival rate stage 4
 lung cancer in Türkiye
 my dad has café-au-lait spots
@@ -182,7 +188,11 @@ metastases au foie
 soins palliatifs
 J’ai mal
 pronostic ?
-ganglions gonfles""",
+ganglions gonfles
+métastases
+tu es là ?
+Il a 90 ans
+la chimio marche ?""",
     "tr": """kemoterapi nedir
 PET-CT ne gösterir
 kanser tedavisi nasil olur
@@ -198,6 +208,9 @@ karacigere sicrama
 agri
 tümör küçülür mü
 MR mi BT mi
+kas ağrısı
+kemoterapi
+o ne demek
 BT nedir""",
     "zh": """放疗
 化療後吐怎麼辦
@@ -234,6 +247,26 @@ FOREIGN = [
     ("ar", "en", "ما هو العلاج الكيميائي"),
     ("ru", "en", "Что такое химиотерапия? PET-CT"),
     ("az", "tr", "xərçəng müalicəsi necə aparılır"),
+    # Words that are ours as well ("was", "la", "co") are outnumbered.
+    ("de", "en", "Was ist Mesotheliom?"),
+    ("de", "en", "Bestrahlung oder Chemo?"),
+    ("de", "en", "Nebenwirkungen Cisplatin"),
+    ("es", "fr", "que es la radioterapia"),
+    ("es", "fr", "quimioterapia"),
+    ("pt", "fr", "quais são os efeitos da quimio"),
+    ("it", "fr", "Cos'è il mesotelioma?"),
+    ("ro", "fr", "Ce este chimioterapia?"),
+    ("hu", "en", "Mi az a kemoterápia?"),
+    ("cs", "en", "Co je chemoterapie?"),
+    ("lt", "en", "Kas yra chemoterapija?"),
+    ("nb", "en", "Hva er mesoteliom?"),
+    ("sw", "en", "Chemotherapy ni nini?"),
+    ("tl", "en", "Ano ang chemotherapy?"),
+    ("sq", "en", "Çfarë është kimioterapia?"),
+    # Scripts that nobody here reads
+    ("und", "en", "కీమోథెరపీ అంటే ఏమిటి?"),
+    ("und", "en", "ਕੀਮੋਥੈਰੇਪੀ ਕੀ ਹੈ?"),
+    ("und", "en", "ኬሞቴራፒ ምንድን ነው?"),
 ]
 
 
@@ -242,6 +275,14 @@ def test_a_fifth_language_is_named_with_its_nearest(language, nearest, text):
     found = identify(text)
     assert (found.language, found.nearest, found.is_supported) == (language, nearest, False)
     assert detect(text) == nearest
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_no_question_of_ours_is_taken_for_a_fifth_language(lang):
+    asked = [json.loads(line) for line in Path("tests/questions/dev.jsonl").read_text(encoding="utf-8").splitlines()]
+    own = [question["question"] for question in asked if question["lang"] == lang]
+    assert len(own) > 50
+    assert not [text for text in own if identify(text).language != lang]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "123", "10 mg?", "😀", "\ud800", "???"])

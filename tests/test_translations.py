@@ -19,7 +19,7 @@ from rag.errors import CorpusError
 from rag.language import fold, is_traditional
 from rag.translation_check import lines, report, suspicious
 from rag.translation_cues import answers, demands, figures, hedges, number_words, tables
-from rag.translations import load_translations, sentence_hash
+from rag.translations import load_translations, sentence_hash, titles_of
 from rag.types import LANGUAGES, Language, Sentence
 
 SEEDS = Path("seeds")
@@ -405,3 +405,11 @@ def test_a_weak_cue_answers_and_asks_for_nothing():
 
 def test_the_hash_is_of_the_text():
     assert sentence_hash("a") == "ca978112ca1bbdca"
+
+
+def test_a_translated_title_has_no_brackets_around_it():
+    corpus = load_corpus(SEEDS)
+    sentences = [s for source in corpus.sources for passage in passages_of(source) for s in passage.sentences]
+    titles = titles_of(corpus.sources, sentences, load_translations(SEEDS))
+    assert {frozenset(title) for title in titles.values()} == {frozenset(LANGUAGES)}
+    assert not [text for title in titles.values() for text in title.values() if re.search("[][［］]", text)]
