@@ -16,6 +16,9 @@ REACH = 420
 
 _BORDER = re.compile(r"[\n\r]+\s*|(?<=[.!?…])\s+|(?<=[。！？；])\s*")
 
+#: The label of a list's next item, which would stand there alone.
+_LABEL = re.compile(r"[\n\r]\s*(?:[0-9]{1,3}[.)、]|[-•*·])\s*\Z")
+
 
 def title_of(cited: Citation | Source) -> str:
     """A document's title as a reader sees it, mended; its file name where it has none."""
@@ -43,7 +46,7 @@ def panel(citation: Citation, sources: Mapping[str, Source]) -> tuple[str, str, 
     if run.start < citation.start - REACH and (border := _BORDER.search(before)):
         before = before[border.end() :]
     if run.end > citation.end + REACH and (borders := list(_BORDER.finditer(after))):
-        after = after[: borders[-1].start()]
+        after = _LABEL.sub("", after[: borders[-1].start()])
     return before, citation.quote, after
 
 

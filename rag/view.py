@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rag.escape import escape
 from rag.excerpt import link, panel, title_of
 from rag.labels import Labels
+from rag.language import repair
 from rag.types import Answer, AnswerSentence, Citation, Hit, Source
 
 __all__ = ["escape", "link", "markdown", "panel", "panels", "passages", "sources_text", "trouble", "welcome"]
@@ -36,7 +37,8 @@ def markdown(answer: Answer, labels: Labels, *, layout: str = "prose", show_orig
 
 
 def passages(hits: Sequence[Hit], labels: Labels) -> str:
-    """The passages found, best first, each with its score, its ranks and how it begins, as a Markdown list."""
+    """The passages found, best first, each with its score, its ranks, its language and how it begins, as a Markdown
+    list."""
     return "\n".join(_hit(number, hit, labels) for number, hit in enumerate(hits, 1))
 
 
@@ -205,8 +207,10 @@ _LAYOUTS: Mapping[str, Callable[[_Page, Sequence[Piece]], list[str]]] = {
 
 
 def _file(page: _Page, citation: Citation) -> str:
+    """A document with the language of what is cited of it: both, where an abstract of it is in another one."""
     title, name = f"**{escape(title_of(citation))}**", f"*{escape(citation.source)}*"
-    return page.labels.say("answer.file", title=title, file=name, language=page.labels.name_of(citation.language))
+    spoken = [page.labels.name_of(c.language) for c in page.answer.citations if c.source == citation.source]
+    return page.labels.say("answer.file", title=title, file=name, language=", ".join(dict.fromkeys(spoken)))
 
 
 def _source_list(page: _Page) -> list[str]:
@@ -234,6 +238,6 @@ def _hit(number: int, hit: Hit, labels: Labels) -> str:
     ranks = (("step.meaning", hit.dense_rank), ("step.words", hit.lexical_rank))
     facts = [labels.say("step.hit", score=f"{hit.score:.2f}")]
     facts += [labels.say(key, rank=rank) for key, rank in ranks if rank is not None]
-    text = hit.passage.text
+    text, language = repair(hit.passage.text), labels.name_of(hit.passage.language)
     start = escape(text[:_EXCERPT]) + (" …" if len(text) > _EXCERPT else "")
-    return f"{number}. **{', '.join(facts)}** · *{escape(hit.passage.source)}*\n\n   {start}\n"
+    return f"{number}. **{', '.join(facts)}** · *{escape(hit.passage.source)}* · {language}\n\n   {start}\n"

@@ -189,6 +189,15 @@ def test_a_translation_nobody_has_reviewed_is_said_to_be_a_machines(tag: str) ->
     assert [line.endswith("(fr)") for line in view.sources_text(answer).splitlines()] == [True, False]
 
 
+@pytest.mark.parametrize("layout", ["prose", "by_source"])
+def test_a_document_cited_in_two_languages_is_listed_once_with_both(layout: str) -> None:
+    sentence, citation = PLAIN
+    other = replace(citation, number=2, language="zh", start=citation.start + 1)
+    answer = answer_of(PLAIN, (replace(sentence, citations=(2,)), other))
+    text = view.markdown(answer, labels_for("fr"), layout=layout)
+    assert text.count(f"*{escape(ENGLISH.name)}* · anglais, chinois") == text.count(escape(ENGLISH.name)) == 1
+
+
 def test_numbers_in_documents_are_no_chips() -> None:
     quote = "Survival improved in two trials [1] and [7]."
     source = Source("refs.txt", quote, "", "en", "Trials")
@@ -216,6 +225,14 @@ def test_the_passages_found_show_scores_and_ranks() -> None:
     text = view.passages([Hit(passage, 0.734, 2, None), Hit(passage, 0.5, None, 1)], labels_for("fr"))
     assert text.startswith("1. **pertinence 0.73, par le sens n° 2** · ")
     assert "2. **pertinence 0.50, par les mots n° 1**" in text
+    assert text.count("· anglais\n") == 2
+
+
+def test_the_panel_does_not_end_on_the_label_of_the_next_item() -> None:
+    source = next(source for source in SEEDS.values() if source.name.startswith("001"))
+    quote = "Participation in clinical trials may be an option for some patients with stage 4 mesothelioma."
+    after = panel(sentence_of(source, *span_of(source, quote))[1], SEEDS)[2]
+    assert after.rstrip().endswith("to relieve symptoms.")
 
 
 @st.composite
