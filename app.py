@@ -124,7 +124,8 @@ async def _show(answer: Answer, template: Template, labels: Labels) -> None:
     if answer.hits:
         name = labels.say("step.title", count=len(answer.hits))
         async with cl.Step(name=name, type="tool", show_input=False, metadata={"icon": "book-open"}) as step:
-            step.output = view.passages(answer.hits, labels)
+            read_as = labels.say("step.understood", question=view.escape(answer.understood))
+            step.output = "\n\n".join([read_as] * bool(answer.understood) + [view.passages(answer.hits, labels)])
     panels = [_panel(props) for props in view.panels(answer, desk.sources() or {}, labels, root)]
     text = view.markdown(answer, labels, layout=template.layout, show_original=template.show_original)
     await cl.Message(text, elements=panels).send()

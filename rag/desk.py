@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 #: How much of a conversation is kept: lines, and characters of each.
-TURNS, TURN_LENGTH = 12, 4000
+TURNS, TURN_LENGTH = 24, 4000
 
 _log = logging.getLogger("citewell")
 

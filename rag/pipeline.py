@@ -6,30 +6,35 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rag.cite import Cited, cite, shown, unmarked
-from rag.conversation import standalone
 from rag.coverage import Coverage
 from rag.errors import ModelError, SettingsError
 from rag.evidence import Evidence, Evidences, languages_of
+from rag.extract import Chosen
 from rag.guard import Guard
-from rag.language import detect, identify, to_traditional
+from rag.hear import Heard, Hearing
+from rag.language import to_traditional
 from rag.prompts import load
-from rag.query import Query, understand
+from rag.query import Query
 from rag.reply import Asked, Reply
 from rag.retrieve import Found, Retriever
 from rag.searchable import Searchable
-from rag.settings import ENGINES, LANGUAGE_CHOICES, Settings
+from rag.settings import ENGINES, Settings
 from rag.terms import Terms, load_terms
 from rag.translations import Translations, load_translations, titles_of
 from rag.types import Answer, Decision, Draft, Hit, Language, Outcome, Sentence, Source, Turn
+from rag.wishes import Wish
 
 if TYPE_CHECKING:
     from rag.index import Index
 
-ANSWERS_FROM = 0.33  # the least chance that the sentences found answer the question (benchmarks/calibrate.py)
+ANSWERS_FROM = 0.4  # the least chance that the sentences found answer the question (benchmarks/calibrate.py)
 _CITED = ("answered", "boundary")
+_NOTHING_FURTHER = Decision("about.no_more", "nothing further was found", "about")
+ALONE_FROM = 0.1  # a question that may be a new one is read as one where that is so much likelier to be answered
+FURTHER_KEEP = 0.6  # how much of the best score a sentence has that is shown when more is asked for
 PERSONAL_FROM = 0.2  # for a personal question, what the documents say in general need only be on its topic
 
 
@@ -40,12 +45,12 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """The language a question is in, the one its answer is in, and whether the question is in none of ours."""
+class LookedUp:
+    """What is found for one reading of a question."""
 
-    question: Language
-    answer: Language
-    is_foreign: bool
+    query: Query
+    found: Found
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class Assistant:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        settings = parts.settings
+        self._hearing = Hearing(parts.guard, parts.terms, settings.language, english=settings.embedding == "local")
 
     @property
     def parts(self) -> Parts:
@@ -83,15 +90,13 @@ class Assistant:
 
     def search(self, question: str, k: int, history: Sequence[Turn] = (), language: str | None = None) -> SearchResult:
         """The `k` best passages for a question. `language` is that of a question of which nothing tells it."""
-        query = self._understand(question, history, self._spoken(question, history, language).question)
+        query = self._hearing.query(question, history, language)
         return SearchResult(query.language, self._parts.retriever.find(query, k).hits)
 
     def evidence(self, question: str, history: Sequence[Turn] = (), *, language: str | None = None) -> Evidence:
         """The sentences that would answer and the chance that they do, whatever the guard says; for calibration."""
-        settings = self._parts.settings
-        query = self._understand(question, history, self._spoken(question, history, language).question)
-        found = self._parts.retriever.find(query, settings.passages)
-        return self._parts.evidences.of(query, found, load(settings.prompts).get(settings.prompt).sentences)
+        query, settings = self._hearing.query(question, history, language), self._parts.settings
+        return self._looked_up(query, load(settings.prompts).get(settings.prompt).sentences).evidence
 
     def ask(
         self,
@@ -121,39 +126,49 @@ class Assistant:
         settings, reply = self._parts.settings, self._parts.reply
         template = load(settings.prompts).get(prompt or settings.prompt)
         _check_engine(engine or settings.engine)
-        spoken = self._spoken(question, history, language)
         with _timed(timings, "guard"):
-            decision = self._parts.guard.before(question, spoken.question, history)
-        asked = Asked(question, spoken.answer, template, spoken.is_foreign)
-        if decision and decision.outcome in ("emergency", "about"):
-            return reply.guarded(asked, decision, self.sources)
+            heard = self._hearing.of(question, history, language)
+        asked = Asked(question, heard.spoken.answer, template, heard.spoken.is_foreign, heard.wish.original)
+        if heard.decision and heard.decision.outcome in ("emergency", "about"):
+            return reply.guarded(asked, heard.decision, self.sources)
         with _timed(timings, "retrieve"):
-            query = self._understand(question, history, spoken.question)
-            found = self._parts.retriever.find(query, settings.passages)
+            best = self._best(heard, template.sentences)
+            found, evidence = best.found, best.evidence
         with _timed(timings, "answer"):
-            evidence = self._parts.evidences.of(query, found, template.sentences)
-            outcome, why = _decide(decision, evidence.coverage)
+            outcome, why = _decide(heard.decision, evidence.coverage)
             cited = self._cite(asked, evidence, found) if outcome in _CITED else Cited()
             if cited.sentences:
-                return reply.cited(asked, outcome, why, cited, found.hits)
-            refused: Outcome = "declined" if decision else "not_in_corpus"
+                return replace(reply.cited(asked, outcome, why, cited, found.hits), understood=heard.understood)
+            if outcome in _CITED and heard.wish.further:
+                return reply.guarded(asked, _NOTHING_FURTHER, self.sources)
+            refused: Outcome = "declined" if heard.decision else "not_in_corpus"
             answer = reply.refused(asked, refused, why, found.hits, self.sources)
-            return replace(answer, withheld=cited.withheld)
+            return replace(answer, withheld=cited.withheld, understood=heard.understood)
 
-    def _spoken(self, question: str, history: Sequence[Turn], language: str | None) -> Spoken:
-        """A question of which nothing tells the language ("PET?") is in that of the one before it."""
-        wanted: Any = language or self._parts.settings.language
-        if wanted not in LANGUAGE_CHOICES:
-            raise SettingsError(f"language is {wanted!r}", hint=f"use one of {', '.join(LANGUAGE_CHOICES)}")
-        is_auto = wanted == "auto"
-        default: Language = "en" if is_auto else wanted
-        before = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
-        known = identify(question, detect(before[-1], default) if before else default)
-        return Spoken(known.nearest, known.nearest if is_auto else wanted, is_auto and not known.is_supported)
+    def _best(self, heard: Heard, limit: int) -> LookedUp:
+        """What is found for the likeliest reading, or for the question alone where that is answered clearly better; of
+        it what the reader wants: less, or what has not been shown."""
+        first, *alone = [self._looked_up(query, limit) for query in heard.queries]
+        better = (one for one in alone if one.evidence.coverage.score > first.evidence.coverage.score + ALONE_FROM)
+        return self._wished(next(better, first), heard.wish, limit)
 
-    def _understand(self, question: str, history: Sequence[Turn], language: Language) -> Query:
-        whole = standalone(question, history, language, self._parts.terms)
-        return understand(whole, language, self._parts.terms, english=self._parts.settings.embedding == "local")
+    def _wished(self, best: LookedUp, wish: Wish, limit: int) -> LookedUp:
+        """Of what answers fewer sentences, or those that have not been shown."""
+        chosen = best.evidence.chosen
+        if wish.further:
+            shown = {one.sentence for one in (*chosen, *self._more(best, limit * wish.further))}
+            chosen = tuple(one for one in self._more(best, limit * (wish.further + 1)) if one.sentence not in shown)
+        if wish.halved:
+            chosen = self._more(best, max(1, len(chosen) >> wish.halved))
+        return replace(best, evidence=replace(best.evidence, chosen=chosen))
+
+    def _more(self, best: LookedUp, limit: int) -> tuple[Chosen, ...]:
+        """At most about `limit` sentences, those included that answer less directly."""
+        return self._parts.evidences.of(best.query, best.found, limit, FURTHER_KEEP).chosen
+
+    def _looked_up(self, query: Query, limit: int) -> LookedUp:
+        found = self._parts.retriever.find(query, self._parts.settings.passages)
+        return LookedUp(query, found, self._parts.evidences.of(query, found, limit))
 
     def _cite(self, asked: Asked, evidence: Evidence, found: Found) -> Cited:
         languages = languages_of(found)
@@ -162,9 +177,11 @@ class Assistant:
             text = unmarked(self._parts.translations.of(sentence, language) or "")
             return (to_traditional(text) if asked.traditional else text) or None
 
+        def reading(sentence: Sentence) -> str | None:
+            return None if asked.original else translate(sentence, asked.language)
+
         drafts = (
-            Draft(translate(one.sentence, asked.language) or shown(one.sentence), (one.sentence,), one.support)
-            for one in evidence.chosen
+            Draft(reading(one.sentence) or shown(one.sentence), (one.sentence,), one.support) for one in evidence.chosen
         )
         cited = cite(drafts, self.sources, translate, asked.language, lambda s: languages[s.source, s.start])
         return replace(cited, citations=self._parts.translations.marked(cited.citations, asked.language))
@@ -212,7 +229,7 @@ def open_assistant(settings: Settings, progress: Callable[[int, int], None] | No
     terms, translations = load_terms(), load_translations(settings.corpus)
     searchable = Searchable(terms, translations, english=settings.embedding == "local")
     retriever = Retriever(index, embedder)
-    evidences = Evidences(retriever, searchable)
+    evidences = Evidences(retriever, searchable, calibrated=settings.embedding == "local")
     sentences = (sentence for passage in index.passages for sentence in passage.sentences)
     guard, reply = Guard.load(), Reply.load(titles_of(index.sources.values(), sentences, translations))
     return Assistant(Parts(settings, index, retriever, evidences, guard, terms, translations, reply))

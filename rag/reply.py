@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag.cite import Cited, renumbered
-from rag.language import is_traditional, to_traditional
+from rag.language import is_traditional, to_simplified, to_traditional
 from rag.notices import Notices, load_notices
 from rag.prompts import Template
 from rag.translations import Titles
@@ -20,12 +20,13 @@ _TOGETHER = {"prose": " ", "list": "\n", "quotes": "\n", "by_source": "\n"}
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question, the language its answer is in, and the template that shapes the answer. `is_foreign`: the question is
-    in none of our languages."""
+    in none of our languages; `original`: the documents' own words are wanted, not their translation."""
 
     question: str
     language: Language
     template: Template
     is_foreign: bool = False
+    original: bool = False
 
     @property
     def traditional(self) -> bool:
@@ -82,10 +83,13 @@ class Reply:
         shown = {n for s in cited.sentences if s.verdict == "verbatim" for n in s.citations}
         languages = (c.language for c in cited.citations if c.number in shown and c.language != asked.language)
         for language in dict.fromkeys(languages):
-            yield self._say(asked, "quoted", source_language=self.notices.name(language, asked.language))
+            name = self.notices.name(language, asked.language)
+            yield self._say(asked, "verbatim" if asked.original else "quoted", source_language=name)
 
     def _titles(self, sources: Mapping[str, Source], asked: Asked) -> str:
         titles = [self.titles.get(name, {}).get(asked.language) or source.title for name, source in sources.items()]
+        if asked.language == "zh" and not asked.traditional:
+            titles = [to_simplified(title) for title in titles]
         return "\n".join(f"- {title}" for title in titles[:_TITLES]) + ("\n- …" if len(titles) > _TITLES else "")
 
     def _say(self, asked: Asked, *keys: str, **values: str) -> str:

@@ -143,7 +143,8 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the reader gets. `text` carries markers `[n]` for `citations`; numbers run 1, 2, 3 in order of
-    first appearance. `timings_ms` holds milliseconds for guard, retrieve, answer and total."""
+    first appearance. `understood` is the question as it was read in the conversation, empty where that is `question`.
+    `timings_ms` holds milliseconds for guard, retrieve, answer and total."""
 
     question: str
     language: Language
@@ -156,4 +157,5 @@ class Answer:
     hits: tuple[Hit, ...] = ()
     withheld: int = 0
     guard: Decision | None = None
+    understood: str = ""
     timings_ms: dict[str, float] = field(default_factory=dict)

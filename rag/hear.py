@@ -1,0 +1,107 @@
+"""What a message asks for, before anything is retrieved: its language, what the guard decides, which question is meant
+where the message is a wish ("in French, please") or leans on the turns before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rag.conversation import Reading, understood
+from rag.errors import SettingsError
+from rag.guard import Guard
+from rag.language import detect, identify
+from rag.query import Query, understand
+from rag.settings import LANGUAGE_CHOICES
+from rag.terms import Terms
+from rag.types import Decision, Language, Turn
+from rag.wishes import NO_WISH, Wish, Wishes
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The language a question is in, the one its answer is in, and whether the question is in none of ours."""
+
+    question: Language
+    answer: Language
+    is_foreign: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """`queries` are the readings of the question, the likeliest first; `understood` is that reading as text, empty
+    where it is the message as it was typed."""
+
+    spoken: Spoken
+    decision: Decision | None
+    wish: Wish
+    queries: tuple[Query, ...] = ()
+    understood: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """`language` is that of the answers or "auto"; `english`, that the embedding model knows English only."""
+
+    guard: Guard
+    terms: Terms
+    language: str
+    english: bool = True
+
+    def of(self, message: str, history: Sequence[Turn], language: str | None) -> Heard:
+        """Danger and small talk are decided on the message as it is; whether a question is a personal one, on the
+        question as understood. Raises SettingsError for an unknown language."""
+        spoken = self.spoken(message, history, language)
+        decision = self.guard.before(message, spoken.question, history)
+        if decision and decision.outcome == "emergency":
+            return Heard(spoken, decision, NO_WISH)
+        if wish := Wishes(self.guard).of(message, decision, spoken.question, history):
+            return self._wished(wish, spoken)
+        return self._asked(message, history, spoken, decision)
+
+    def query(self, question: str, history: Sequence[Turn], language: str | None = None) -> Query:
+        """The likeliest reading of a question."""
+        spoken = self.spoken(question, history, language).question
+        return self._query(understood(question, history, spoken, self.terms).text, spoken)
+
+    def spoken(self, question: str, history: Sequence[Turn], language: str | None) -> Spoken:
+        """A question of which nothing tells the language ("PET?") is in that of the one before it."""
+        wanted: Any = language or self.language
+        if wanted not in LANGUAGE_CHOICES:
+            raise SettingsError(f"language is {wanted!r}", hint=f"use one of {', '.join(LANGUAGE_CHOICES)}")
+        is_auto = wanted == "auto"
+        default: Language = "en" if is_auto else wanted
+        before = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
+        known = identify(question, detect(before[-1], default) if before else default)
+        return Spoken(known.nearest, known.nearest if is_auto else wanted, is_auto and not known.is_supported)
+
+    def _asked(self, question: str, history: Sequence[Turn], spoken: Spoken, decision: Decision | None) -> Heard:
+        if decision and decision.outcome == "about":
+            return Heard(spoken, decision, NO_WISH)
+        reading = understood(question, history, spoken.question, self.terms)
+        decision = self._judged(question, reading, spoken.question, history, decision)
+        queries = tuple(self._query(text, spoken.question) for text in (reading.text, reading.alone) if text)
+        return Heard(spoken, decision, NO_WISH, queries, reading.text if reading.text != question else "")
+
+    def _wished(self, wish: Wish, spoken: Spoken) -> Heard:
+        """The last question again, in another way; where there is none, what the guard says of the wish."""
+        answer = wish.language or spoken.answer
+        if not wish.question:
+            return Heard(replace(spoken, answer=answer, is_foreign=False), wish.decision, wish)
+        asked = Spoken(self.spoken(wish.question, wish.history, None).question, answer, False)
+        decision = self.guard.before(wish.question, asked.question, wish.history)
+        heard = self._asked(wish.question, wish.history, asked, decision)
+        return replace(heard, wish=wish, understood=heard.understood or wish.question)
+
+    def _judged(
+        self, question: str, reading: Reading, language: Language, history: Sequence[Turn], decision: Decision | None
+    ) -> Decision | None:
+        """Whether a fragment is a personal question shows in the question that it stands for; what was
+        said before it makes no personal question of one that is none."""
+        if reading.text == question or (reading.is_glued and not decision):
+            return decision
+        whole = self.guard.before(reading.text, language, history)
+        return whole if whole is None or whole.outcome == "boundary" else decision
+
+    def _query(self, text: str, language: Language) -> Query:
+        return understand(text, language, self.terms, english=self.english)
