@@ -41,6 +41,8 @@ _SPECIAL = {
     **dict(zip("著妳牠甦佈証綫纔喫甚痺睪谘瞭覆藉像痲葯", "着你它苏布证线才吃什痹睾咨了复借象麻药", strict=True)),
 }
 _ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+# OpenCC takes "and for" for "merged into".
+_AND_FOR = re.compile("(?<![合歸归吞兼裁一])併為")
 _IS_HAN = re.compile(f"[{HAN}]")
 
 
@@ -137,7 +139,7 @@ def to_simplified(text: str) -> str:
 
 def to_traditional(text: str) -> str:
     """Traditional characters as Taiwan writes them; words stay the same. Traditional text is left alone."""
-    return text if is_traditional(text) else _opencc("s2tw").convert(text)
+    return text if is_traditional(text) else _AND_FOR.sub("並為", _opencc("s2tw").convert(text))
 
 
 def is_traditional(text: str) -> bool:

@@ -145,3 +145,13 @@ def test_nothing_stands_before_a_call_for_help():
     ):
         answer = seeds().ask(question)
         assert answer.outcome != "emergency" or "so I answer" not in answer.text, language
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [("你有哪些资料？", "放疗后为什么肿瘤还在"), ("你有哪些資料？", "放療後為什麼腫瘤還在")],
+)
+def test_the_list_of_documents_is_in_the_readers_characters(question, title):
+    answer = seeds().ask(question)
+    assert answer.outcome == "about"
+    assert title in answer.text

@@ -142,6 +142,7 @@ def test_traditional_is_told_from_simplified(text, traditional):
 
 def test_scripts_convert_both_ways():
     assert to_traditional("化疗后为什么头发会掉") == "化療後為什麼頭髮會掉"
+    assert to_traditional("研究进展，并为患者提供参考；两科合并为一科") == "研究進展，並為患者提供參考；兩科合併為一科"
     assert to_simplified("化療後為什麼頭髮會掉") == "化疗后为什么头发会掉"
 
 
