@@ -1,6 +1,6 @@
 """Fits the chance of an answer (`rag/coverage.py`) on development questions and prints its weights and figures.
 
-    python benchmarks/calibrate.py [--questions tests/questions/dev.jsonl] [--corpus seeds]
+    python benchmarks/calibrate.py [--questions tests/questions/dev.jsonl tests/questions/lay.jsonl] [--corpus seeds]
 
 Never on test questions: what is printed for them by `rag eval` must be news.
 """
@@ -19,16 +19,17 @@ from rag.pipeline import Assistant, open_assistant
 from rag.settings import Settings
 from rag.types import Turn
 
-FOLDS, RIDGE = 10, 0.3
+FOLDS, RIDGE = 10, 1.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--questions", type=Path, default=Path("tests/questions/dev.jsonl"))
+    files = [Path("tests/questions/dev.jsonl"), Path("tests/questions/lay.jsonl")]
+    parser.add_argument("--questions", type=Path, nargs="+", default=files)
     parser.add_argument("--corpus", type=Path, default=Path("seeds"))
     args = parser.parse_args()
     assistant = open_assistant(Settings.from_environment(corpus=args.corpus))
-    rows = [json.loads(line) for line in args.questions.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for file in args.questions for line in file.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if row["outcome"][0] in ("answered", "not_in_corpus")]
     x = np.array([astuple(signals_of(assistant, row)) for row in rows])
     y = np.array([row["outcome"][0] == "answered" for row in rows])
@@ -41,7 +42,8 @@ def main() -> None:
     for answered in (0.90, 0.95, 0.98):
         threshold = np.quantile(held_out[y], 1 - answered)
         refused = float(np.mean(held_out[~y] < threshold))
-        print(f"threshold {1 / (1 + np.exp(-threshold)):.2f}: answers {answered:.0%} of answerable, refuses {refused:.0%} of others")
+        chance = 1 / (1 + np.exp(-threshold))
+        print(f"threshold {chance:.2f}: answers {answered:.0%} of answerable, refuses {refused:.0%} of others")
 
 
 def signals_of(assistant: Assistant, row: dict) -> Signals:
@@ -51,14 +53,15 @@ def signals_of(assistant: Assistant, row: dict) -> Signals:
 
 def fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Weights [1 + features], ridge-regularised; both classes count alike. Newton's method."""
-    x = np.c_[np.ones(len(x)), x]
+    scale = np.maximum(x.std(0), 0.05)  # a ridge asks for features of one size
+    x = np.c_[np.ones(len(x)), x / scale]
     counts = np.where(y, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
     weights, ridge = np.zeros(x.shape[1]), RIDGE * np.diag([1e-6, *[1.0] * (x.shape[1] - 1)])
     for _ in range(50):
         chance = 1 / (1 + np.exp(-x @ weights))
         gradient = x.T @ (counts * (chance - y)) + ridge @ weights
         weights -= np.linalg.solve((x * (counts * chance * (1 - chance))[:, None]).T @ x + ridge, gradient)
-    return weights
+    return weights / np.r_[1.0, scale]
 
 
 def cross_validated(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -4,18 +4,23 @@ be cited cover, how specific these terms are, and how near the sentences come in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import astuple, dataclass
 
-from rag.query import SUBJECT_KINDS, TOPIC_KINDS, Query, Term
+from rag.frequency import specificity
+from rag.query import ASPECT, SUBJECT_KINDS, TOPIC_KINDS, Query, Term
+from rag.types import Language
 
 # How much a term of a kind weighs beside its rarity: what a question is about weighs more than how it is told.
 _KIND_WEIGHT = {
     "verb": 0.4, "adjective": 0.5, "adverb": 0.25, "phrase": 0.5, "people": 0.15, "emotion": 0.2, "time": 0.4,
-    "place": 0.5, "abstract": 0.4, "communication": 0.3, "measure": 0.4, "number": 0.7, "word": 0.5, "glue": 0.1,
+    "place": 0.5, "abstract": 0.4, "communication": 0.3, "measure": 0.4, "number": 0.7, "word": 0.5,
     "profession": 0.5,
 }  # fmt: skip
-_TOPIC_LEAST = 1.0
+_LEAST = {**dict.fromkeys(TOPIC_KINDS, 1.0), ASPECT: 2.0}
+_UNSURE = 0.3  # of its weight, where a word has an everyday meaning as well
+#: Kinds of what has a name of its own: a text that lacks it speaks of something else.
+NAME_KINDS = frozenset({"city", "country", "organisation", "cancer", "cancer_drug", "drug", "drug_class", "name"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +33,27 @@ class Weighed:
 
 
 @dataclass(frozen=True, slots=True)
-class Signals:
-    """What speaks for an answer and against it, each 0 to 1: the weight of the question's terms that the chosen
-    sentences hold, and that the best passages hold; the cosine of the nearest sentence; the weight of terms that no
-    document holds; whether a figure is asked for and none is there."""
+class Spoken:
+    """What a sentence speaks of: the keys it holds, and those of the title and heading above it."""
 
-    share: float
-    nearby: float
-    cosine: float
-    unknown: float
+    keys: frozenset[str]
+    context: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What speaks for an answer and against it. Of the chosen sentence that holds most of the question: the weight of
+    what it holds and of the things that it does not, each as log(1 + weight), and whether it is silent on the aspect
+    asked for. Whether no document knows a name, or a treatment, test or stage, of the question. Whether a figure is
+    asked for and none is there. The cosine of the nearest passage, 0 to 1."""
+
+    held: float
+    missing: float
+    no_aspect: float
+    no_name: float
+    no_means: float
     no_figure: float
+    passage: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +70,31 @@ class Coverage:
         return f"chance of an answer {self.score:.2f}: {', '.join(parts)}"
 
 
-_NAMES = ("terms held", "held nearby", "cosine", "unknown", "no figure")
+_USUAL = 0.5  # the cosine of the nearest passage of a usual question
+#: Kinds of what is done about a disease.
+MEANS_KINDS = frozenset({"treatment", "procedure", "test", "testing", "vaccine", "device", "stage"})
+_SILENT = Spoken(frozenset(), frozenset())
+_NAMES = ("held", "missing", "no aspect", "no name", "no means", "no figure", "nearest passage")
 
 
 def weigh(query: Query, idf: Callable[[str], float], ceiling: float) -> tuple[Weighed, ...]:
     """Each term by the rarity of its commonest key; `ceiling` is the rarity of a key that no passage holds."""
     weighed = []
     for term in query.terms:
-        rarity = min((idf(key) for key in term.keys), default=ceiling)
-        weight = rarity * _KIND_WEIGHT.get(term.kind, 1.0)
-        if term.kind in TOPIC_KINDS:  # a treatment that every page speaks of is still what the question is about
-            weight = max(weight, _TOPIC_LEAST)
-        weighed.append(Weighed(term, weight, rarity >= ceiling - 1e-9))
+        whole = min((idf(key) for key in term.keys), default=ceiling)
+        together = max((min(map(idf, part)) for part in term.parts), default=ceiling)
+        rarity = min(whole, together)
+        weighed.append(Weighed(term, _weight(term, rarity, query.language), rarity >= ceiling - 1e-9))
     return tuple(weighed)
+
+
+def _weight(term: Term, rarity: float, language: Language) -> float:
+    weight = rarity * _KIND_WEIGHT.get(term.kind, 1.0) * (1.0 if term.sure else _UNSURE)
+    if term.kind in _LEAST:  # a treatment that every page speaks of is still what the question is about
+        return max(weight, _LEAST[term.kind]) if term.sure else weight
+    if term.kind in NAME_KINDS:
+        return weight
+    return weight * specificity(term.surface, language)  # everyday words that the documents do not use tell little
 
 
 def share_covered(terms: Sequence[Weighed], keys: Set[str], context: Set[str] = frozenset()) -> float:
@@ -81,19 +109,35 @@ def share_covered(terms: Sequence[Weighed], keys: Set[str], context: Set[str] = 
 def is_held(weighed: Weighed, keys: Set[str], context: Set[str]) -> bool:
     """Whether a text of these keys below a title of that context speaks of the term."""
     term = weighed.term
-    return not term.keys.isdisjoint(keys) or (term.kind in SUBJECT_KINDS and not term.keys.isdisjoint(context))
+    about = keys | context if term.kind in SUBJECT_KINDS else keys
+    if not term.keys.isdisjoint(about):
+        return True
+    return bool(term.parts) and all(not part.isdisjoint(about) for part in term.parts)
 
 
-def assess(terms: Sequence[Weighed], chosen: Set[str], nearby: Set[str], cosine: float, no_figure: bool) -> Coverage:
-    """The chance that an answer of sentences with the keys `chosen`, from passages with the keys `nearby`, answers."""
-    total = sum(t.weight for t in terms)
-    if not total:  # "why?", with nothing before it: asked about nothing, nothing answers
-        return Coverage(0.0, Signals(0.0, 0.0, max(0.0, cosine), 0.0, float(no_figure)), ())
-    unknown = sum(t.weight for t in terms if t.unknown) / total
-    near = share_covered(terms, nearby | chosen)
-    signals = Signals(share_covered(terms, chosen), near, max(0.0, cosine), unknown, float(no_figure))
-    missing = tuple(t.term.surface for t in terms if t.term.keys.isdisjoint(chosen))
-    return Coverage(chance(signals), signals, missing)
+def assess(terms: Sequence[Weighed], chosen: Sequence[Spoken], passage: float | None, no_figure: bool) -> Coverage:
+    """The chance that the `chosen` sentences answer; `passage` is the cosine of the nearest passage, None where the
+    cosines of a model tell nothing, as they have not been calibrated."""
+    best = max(chosen, key=lambda s: _total(t for t in terms if is_held(t, s.keys, s.context)), default=_SILENT)
+    lacks = [t for t in terms if not is_held(t, best.keys, best.context)]
+    things = [t for t in terms if t.term.kind not in _KIND_WEIGHT]
+    unknown = [t for t in things if t.unknown]
+    signals = Signals(
+        held=math.log1p(_total(t for t in terms if t not in lacks)),
+        missing=math.log1p(_total(t for t in things if t in lacks)),
+        no_aspect=float(any(t.term.kind == ASPECT for t in lacks)),
+        no_name=float(any(t.term.kind in NAME_KINDS for t in unknown)),
+        no_means=float(any(t.term.kind in MEANS_KINDS and t.term.sure for t in unknown)),
+        no_figure=float(no_figure),
+        passage=_USUAL if passage is None else max(0.0, passage),
+    )
+    silent = [t for t in terms if not any(is_held(t, s.keys, s.context) for s in chosen)]
+    # "why?", with nothing before it: asked about nothing, nothing answers
+    return Coverage(chance(signals) if terms else 0.0, signals, tuple(t.term.surface for t in silent))
+
+
+def _total(terms: Iterable[Weighed]) -> float:
+    return sum(term.weight for term in terms)
 
 
 def chance(signals: Signals) -> float:
@@ -102,5 +146,5 @@ def chance(signals: Signals) -> float:
 
 
 # Logistic regression on development questions: `python benchmarks/calibrate.py` prints it again, with its figures.
-_BIAS = -4.4
-_WEIGHTS = (2.5, 3.62, 2.5, -0.51, -1.22)
+_BIAS = -3.59
+_WEIGHTS = (0.87, -1.54, -1.34, -3.28, -2.37, -4.94, 8.75)

@@ -4,13 +4,13 @@ by how well its passage was found."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from rag.coverage import Coverage, Weighed, assess, is_held, share_covered, weigh
+from rag.coverage import Coverage, Spoken, Weighed, assess, is_held, share_covered, weigh
 from rag.extract import Candidate, Chosen, choose, stands_alone
 from rag.query import Query
 from rag.retrieve import Found, Retriever
@@ -18,7 +18,6 @@ from rag.searchable import Searchable
 from rag.split import is_aside
 from rag.types import Hit, Language, Sentence
 
-_NEARBY = 3  # passages beside the chosen sentences that may hold the question's terms
 _FIGURE = re.compile(r"[0-9]")
 _CACHED = 20_000  # sentences whose keys are kept in memory
 
@@ -61,8 +60,12 @@ class Evidence:
 class Evidences:
     """Weighs hits for questions over one index. Read by many threads."""
 
-    def __init__(self, retriever: Retriever, searchable: Searchable, shares: Shares = Shares()) -> None:
+    def __init__(
+        self, retriever: Retriever, searchable: Searchable, shares: Shares = Shares(), *, calibrated: bool = True
+    ) -> None:
+        """`calibrated` says that the cosines are those of the model that the chance of an answer was fitted with."""
         self._retriever, self._searchable, self._shares = retriever, searchable, shares
+        self._calibrated = calibrated
         self._ceiling = retriever.index.bm25.idf("\0\0")
         self._sentence_keys = lru_cache(_CACHED)(searchable.sentence_keys)
         self._context_keys = lru_cache(_CACHED)(searchable.context_keys)
@@ -70,21 +73,28 @@ class Evidences:
     def of(self, query: Query, found: Found, limit: int, keep: float = 0.8) -> Evidence:
         """At most about `limit` sentences out of the hits, and how well they cover the question."""
         terms = weigh(query, self._retriever.index.bm25.idf, self._ceiling)
-        candidates = self._candidates(query, found, terms)
+        seen = self._all_seen(found)
+        candidates = self._candidates(query, found, terms, seen.values())
         chosen = choose(candidates, limit, keep)
-        cosine = max((self._cosine(candidate, found.vector) for candidate in candidates), default=0.0)
+        told = [_spoken(seen[one.sentence.source, one.sentence.start]) for one in chosen]
         no_figure = query.asks_number and not any(_FIGURE.search(one.sentence.text) for one in chosen)
-        nearby = self._held((s for hit in found.hits[:_NEARBY] for s in hit.passage.sentences), found)
-        held = self._held((one.sentence for one in chosen), found)
-        return Evidence(chosen, assess(terms, held, nearby, cosine, no_figure))
+        return Evidence(chosen, assess(terms, told, self._passage(found), no_figure))
 
-    def _candidates(self, query: Query, found: Found, terms: Sequence[Weighed]) -> list[Candidate]:
-        seen = [
-            seen
-            for hit, number in zip(found.hits, found.numbers, strict=True)
-            for seen in self._seen(hit, number, found.vector)
-            if seen.sentence.kind != "heading"
-        ]
+    def _all_seen(self, found: Found) -> dict[tuple[str, int], Seen]:
+        """Every sentence of the hits that is no heading, by source and start."""
+        seen = (s for hit, n in zip(found.hits, found.numbers, strict=True) for s in self._seen(hit, n, found.vector))
+        return {(s.sentence.source, s.sentence.start): s for s in seen if s.sentence.kind != "heading"}
+
+    def _passage(self, found: Found) -> float | None:
+        """The cosine of the nearest passage; None where there is none, or where it was not calibrated."""
+        vectors = self._retriever.index.vectors
+        if vectors is None or found.vector is None or not found.numbers or not self._calibrated:
+            return None
+        return float(max(vectors[number] @ found.vector for number in found.numbers))
+
+    def _candidates(
+        self, query: Query, found: Found, terms: Sequence[Weighed], seen: Collection[Seen]
+    ) -> list[Candidate]:
         # What no sentence holds cannot tell them apart, and would only drown what does.
         held = [t for t in terms if any(is_held(t, s.keys, s.context) for s in seen)]
         best = found.hits[0].score if found.hits else 1.0
@@ -121,17 +131,9 @@ class Evidences:
             score *= shares.aside
         return Candidate(seen.sentence, score, language, seen.hit.passage, seen.vector)
 
-    def _cosine(self, candidate: Candidate, asked: np.ndarray | None) -> float:
-        return float(candidate.vector @ asked) if candidate.vector is not None and asked is not None else 0.0
 
-    def _held(self, sentences: Iterable[Sentence], found: Found) -> frozenset[str]:
-        """The keys of sentences of the hits and of the titles and headings above them."""
-        passages = {(s.source, s.start): hit.passage for hit in found.hits for s in hit.passage.sentences}
-        held: set[str] = set()
-        for sentence in sentences:
-            passage = passages[sentence.source, sentence.start]
-            held |= self._sentence_keys(sentence, passage.language) | self._context_keys(passage)
-        return frozenset(held)
+def _spoken(seen: Seen) -> Spoken:
+    return Spoken(seen.keys, seen.context)
 
 
 def languages_of(found: Found) -> dict[tuple[str, int], Language]:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
+from pathlib import Path
 
+import yaml
+
+from rag.frequency import is_common, segment
 from rag.language import fold, stopwords
 from rag.lexical import tokens
 from rag.split import sentences
 from rag.terms import Match, Terms
 from rag.types import Language, Span
 
+#: The kind of a term that says what about a thing is asked: its causes, its cost.
+ASPECT = "aspect"
 #: Kinds of the vocabulary that say how something is asked, not about what.
 FORM_KINDS = frozenset({"question", "conversation"})
 #: Kinds that a title says once for a whole page: the disease, its stage and place.
@@ -41,12 +49,16 @@ _LONG = {"zh": 60, "en": 40, "fr": 40, "tr": 30}  # words (characters in Chinese
 @dataclass(frozen=True, slots=True)
 class Term:
     """Something the question is about. A text covers it by holding any of `keys`. `kind` is the vocabulary's
-    (cancer, drug, verb, ...); for what the vocabulary does not know it is `name`, `number`, `word`, or `glue` for
-    two Chinese characters that may be no word at all."""
+    (cancer, drug, verb, ...), or `aspect`; for what the vocabulary does not know it is `name`, `number` or `word`. What
+    a name is put together from (`parts`) covers it as well where all of it is there: "cancers of the bladder" speaks of
+    bladder cancer. A word is not `sure` to be of its kind where it has an everyday meaning as well: a round of
+    chemotherapy, a round table."""
 
     surface: str
     keys: frozenset[str]
     kind: str
+    parts: tuple[frozenset[str], ...] = ()
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +81,8 @@ def understand(text: str, language: Language, terms: Terms, *, english: bool = T
     matches = _matches(mended, language, terms)
     gloss = terms.gloss(mended, language) if english and language != "en" else mended
     about = [match for match in matches if kind_of(match, terms) not in FORM_KINDS]
-    wanted = [*_concepts(mended, language, about, terms), *_words(mended, language, matches)]
-    unique = tuple({term.keys: term for term in wanted}.values())
+    wanted = [*_asked(mended, matches), *_concepts(mended, language, about, terms), *_words(mended, language, matches)]
+    unique = tuple({term.keys: term for term in reversed(wanted)}.values())[::-1]
     keys = [*tokens(mended, language), *(f"#{match.concept}" for match in about)]
     return Query(mended, language, tuple(keys), gloss, unique, any(m.concept in NUMBER_QUESTIONS for m in matches))
 
@@ -93,22 +105,25 @@ def _inside(match: Match, others: Sequence[Match]) -> bool:
 
 
 def focus(text: str, language: Language, terms: Terms) -> str:
-    """Of a long message its questions, or the last sentence that names a topic, after the cancers and treatments that
-    the rest names."""
-    size = len(_HAN.findall(text)) if language == "zh" else len(text.split())
-    if size < _LONG[language]:
-        return text
+    """Of a message that tells and asks, what it asks, after the cancers, treatments and stages that only the rest
+    names. Of a long one that asks nothing, its last sentence that names a topic."""
     parts = [span.cut(text) for line in _lines(text) for span in sentences(text, line, language)]
     asked = [part for part in parts if part.rstrip("\"'”’»」』) ").endswith(("?", "？"))]
-    asked = asked or [part for part in parts if _names_topic(part, language, terms)][-1:] or parts[-1:]
+    topical = [part for part in asked if _topics(part, language, terms)]
+    size = len(_HAN.findall(text)) if language == "zh" else len(text.split())
+    if size < _LONG[language] and (len(asked) == len(parts) or not topical):
+        return text
+    asked = asked or [part for part in parts if _topics(part, language, terms)][-1:] or parts[-1:]
     told = " ".join(part for part in parts if part not in asked)
-    subjects = (match for match in terms.find(told, language) if kind_of(match, terms) in _STORY_KINDS)
-    named = (told[match.start : match.end] for match in subjects)
-    return " ".join([*dict.fromkeys(named), *asked])
+    named = {kind for part in asked for _, kind in _topics(part, language, terms)}
+    subjects = (name for name, kind in _topics(told, language, terms) if kind in _STORY_KINDS and kind not in named)
+    return " ".join([*dict.fromkeys(subjects), *asked])
 
 
-def _names_topic(text: str, language: Language, terms: Terms) -> bool:
-    return any(kind_of(match, terms) in TOPIC_KINDS for match in terms.find(text, language))
+def _topics(text: str, language: Language, terms: Terms) -> list[tuple[str, str]]:
+    """What of medicine a text names, with its kind."""
+    matches = ((text[match.start : match.end], kind_of(match, terms)) for match in terms.find(text, language))
+    return [(name, kind) for name, kind in matches if kind in TOPIC_KINDS]
 
 
 def _lines(text: str) -> Iterator[Span]:
@@ -120,20 +135,45 @@ def kind_of(match: Match, terms: Terms) -> str:
 
 
 def mend(text: str, language: Language, terms: Terms) -> str:
-    """`text` with misspelt words replaced by the known word they are nearest to; a known word is never changed."""
+    """`text` with misspelt words replaced by the known word they are nearest to; one that people use stays."""
     if language == "zh":
         return text
-    return re.sub(r"[^\W\d_]{5,}", lambda match: terms.near(match.group(), language) or match.group(), text)
+    return re.sub(r"[^\W\d_]{5,}", lambda match: _mended(match.group(), language, terms), text)
+
+
+def _mended(word: str, language: Language, terms: Terms) -> str:
+    return word if is_common(word, language) else terms.near(word, language) or word
+
+
+@cache
+def _aspects() -> Mapping[str, frozenset[str]]:
+    """For each concept that asks for an aspect, the keys of which a text that speaks of it holds one."""
+    rows = yaml.safe_load((Path(__file__).parent / "data" / "aspects.yaml").read_text(encoding="utf-8")).values()
+    held = ((row, frozenset(f"#{concept}" for concept in (*row["asked"], *row["held"]))) for row in rows)
+    return {concept: keys for row, keys in held for concept in row["asked"]}
+
+
+def _asked(text: str, matches: Sequence[Match]) -> Iterator[Term]:
+    """The aspects that the question asks for: causes, costs, side effects."""
+    meanings = Counter((match.start, match.end) for match in matches)
+    for match in matches:
+        if match.concept in _aspects() and meanings[match.start, match.end] == 1:
+            yield Term(text[match.start : match.end], _aspects()[match.concept], ASPECT)
 
 
 def _concepts(text: str, language: Language, matches: Sequence[Match], terms: Terms) -> Iterator[Term]:
     """One term for each place: where a name has several meanings, any of them covers it."""
     for (start, end), group in groupby(matches, key=lambda match: (match.start, match.end)):
         meanings = list(group)
+        if len(meanings) == 1 and meanings[0].concept in _aspects():
+            continue
         kinds = sorted((kind_of(match, terms) for match in meanings), key=_priority)
         surface = tokens(text[start:end], language)
         own = surface if len(surface) == 1 else []  # of "breast cancer" each word alone is something else
-        yield Term(text[start:end], frozenset([*(f"#{match.concept}" for match in meanings), *own]), kinds[0])
+        parts = terms.parts(meanings[0].concept) if len(meanings) == 1 else ()
+        whole = frozenset([*(f"#{match.concept}" for match in meanings), *own])
+        sure = len({kind in TOPIC_KINDS for kind in kinds}) == 1
+        yield Term(text[start:end], whole, kinds[0], tuple(frozenset([f"#{part}"]) for part in parts), sure)
 
 
 def _priority(kind: str) -> int:
@@ -141,7 +181,7 @@ def _priority(kind: str) -> int:
 
 
 def _words(text: str, language: Language, matches: Sequence[Match]) -> Iterator[Term]:
-    """What the vocabulary does not know: names, words, figures, and runs of Chinese characters two by two."""
+    """What the vocabulary does not know: names, words and figures."""
     taken = {position for match in matches for position in range(match.start, match.end)}
     rest = "".join("\n" if position in taken else char for position, char in enumerate(text))
     for found in _NAME.finditer(rest):
@@ -149,9 +189,16 @@ def _words(text: str, language: Language, matches: Sequence[Match]) -> Iterator[
         if fold(word) in stopwords(language) or not keys:
             continue
         if _HAN.search(word):
-            yield from (Term(key, frozenset({key}), "glue") for key in keys if len(key) > 1)
+            yield from _chinese(word)
         elif len(word) > 1:
             yield Term(word, frozenset(keys), _kind(word, rest[: found.start()]))
+
+
+def _chinese(run: str) -> Iterator[Term]:
+    """The words of what is left of a run, without its function words."""
+    for word in segment(fold(run)):
+        if len(word) > 1 and word not in stopwords("zh"):
+            yield Term(word, frozenset(tokens(word, "zh")), "word")
 
 
 def _kind(word: str, before: str) -> str:

@@ -15,6 +15,8 @@ from rag.terms import Terms
 from rag.translations import Translations
 from rag.types import LANGUAGES, Language, Passage, Sentence
 
+#: Kinds of things that are spoken of where they are part of a longer name.
+_TOLD_IN_PART = frozenset({"anatomy", "cancer", "disease", "stage", "treatment", "test"})
 _ENDS = ".!?:;…。！？：；"
 
 
@@ -67,14 +69,22 @@ class Searchable:
 
     def sentence_keys(self, sentence: Sentence, language: Language) -> frozenset[str]:
         """What a sentence covers of a question: words and concepts of its own and its translations."""
-        translated = self._translated(self.translations.all_of(sentence), language)
-        return frozenset([*tokens(sentence.text, language, self.terms), *translated])
+        return self._covered({language: sentence.text} | dict(self.translations.all_of(sentence)))
 
     def context_keys(self, passage: Passage) -> frozenset[str]:
         """What a passage's title and heading say that it is about."""
-        keys = tokens(f"{passage.title}. {passage.heading}", passage.language, self.terms)
-        for part in (passage.title, passage.heading):
-            keys += self._translated(self.translations.of_text(passage.source, part), passage.language)
+        rows = [self.translations.of_text(passage.source, part) for part in (passage.title, passage.heading)]
+        own = {passage.language: f"{passage.title}. {passage.heading}"}
+        return frozenset().union(*map(self._covered, [*rows, own]))
+
+    def _covered(self, texts: Mapping[Language, str]) -> frozenset[str]:
+        """Words and concepts of a text in its languages; of a name also what of medicine its parts name: who speaks of
+        cancer of the esophagus speaks of the esophagus."""
+        keys = {key for language, text in texts.items() for key in tokens(text, language)}
+        for language, text in texts.items():
+            keys |= {f"#{match.concept}" for match in self.terms.find(text, language)}
+            parts = (match.concept for match in self.terms.find(text, language, parts=True))
+            keys |= {f"#{part}" for part in parts if self.terms.concepts[part].kind in _TOLD_IN_PART}
         return frozenset(keys)
 
     def _english(self, source: str, text: str, language: Language) -> str:

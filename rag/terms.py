@@ -46,6 +46,7 @@ class Terms:
         self.concepts = concepts
         self.exceptions = exceptions
         self._lexicons: dict[Language, Lexicon] = {}
+        self._parts: dict[str, tuple[str, ...]] = {}
 
     def names(self, concept: str, language: Language) -> tuple[str, ...]:
         """The names of a concept, display name first; none when there is no such concept."""
@@ -85,6 +86,23 @@ class Terms:
             for place in places
             for concept in dict.fromkeys(name.concept for name in found[place])
         )
+
+    def parts(self, concept: str) -> tuple[str, ...]:
+        """The concepts that a concept's English name is put together from ("bladder cancer": bladder, cancer); none
+        where its words are not all names, or it is one name alone."""
+        if concept not in self._parts:
+            ways = (self._split(concept, name) for name in self.names(concept, "en"))
+            self._parts[concept] = next((way for way in ways if len(way) > 1), ())
+        return self._parts[concept]
+
+    def _split(self, concept: str, name: str) -> tuple[str, ...]:
+        found = [m for m in self.find(name, "en", parts=True) if m.end - m.start < len(name)]
+        taken = {position for match in found for position in range(match.start, match.end)}
+        rest = "".join(" " if position in taken else char for position, char in enumerate(name))
+        if any(fold(word) not in stopwords("en") for word in rest.split()):
+            return ()
+        longest = [m for m in found if not any(o.start <= m.start and m.end <= o.end and o != m for o in found)]
+        return tuple(dict.fromkeys(m.concept for m in longest if m.concept != concept))
 
     def _worth(self, name: Name) -> float:
         return _TELLING_WORTH if self.concepts[name.concept].kind in _TELLING_KINDS else 1.0

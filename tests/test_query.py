@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.language import fold
-from rag.query import FORM_KINDS, TOPIC_KINDS, Query, focus, mend, understand
+from rag.query import ASPECT, FORM_KINDS, TOPIC_KINDS, Query, focus, mend, understand
 from rag.types import LANGUAGES, Language
 
 SLIPS = [
@@ -118,9 +118,34 @@ def test_a_story_in_chinese_counts_characters():
     assert focus(story, "zh", vocabulary()) == "间皮瘤 免疫治疗有用吗？"
 
 
-def test_a_short_message_is_searched_as_it_is():
-    text = "I have a cold. What is mesothelioma? Thanks."
-    assert focus(text, "en", vocabulary()) == text
+SHORT = [
+    ("en", "I have a cold. What is mesothelioma? Thanks.", "What is mesothelioma?"),
+    ("en", "It is about mesothelioma. Does chemotherapy help?", "mesothelioma Does chemotherapy help?"),
+    ("en", "I read about mesothelioma. Can it be better?", "I read about mesothelioma. Can it be better?"),
+    ("tr", "Bu işe yarar mı? Mezotelyoma için soruyorum.", "Bu işe yarar mı? Mezotelyoma için soruyorum."),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "searched"), SHORT)
+def test_of_a_short_message_its_question_is_searched_where_that_names_its_topic(
+    language: Language, text: str, searched: str
+):
+    assert focus(text, language, vocabulary()) == searched
+
+
+def test_aspects_are_what_is_asked_about_a_thing():
+    for language, text in (("en", "What causes rectal cancer?"), ("fr", "Qu'est-ce qui cause le cancer du rectum ?")):
+        found = [term for term in read(text, language).terms if term.kind == ASPECT]
+        assert len(found) == 1 and "#noun_cause" in found[0].keys
+
+
+def test_a_name_knows_its_parts():
+    (term,) = [term for term in read("膀胱癌", "zh").terms if term.kind == "cancer"]
+    assert {"#bladder"} in term.parts and {"#cancer"} in term.parts
+
+
+def test_words_that_people_use_are_no_slips():
+    assert mend("nouveautés", "fr", vocabulary()) == "nouveautés" and mend("swears", "en", vocabulary()) == "swears"
 
 
 def test_a_long_message_without_anything_to_find_is_kept_in_part():

@@ -16,6 +16,7 @@ from opencc import OpenCC
 Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 FILES = {"dev": 200, "test": 240}
+LAY = "lay"  # development questions in lay words, and near misses
 LANGUAGES = ("en", "fr", "zh", "tr")
 OUTCOMES = ("answered", "boundary", "declined", "not_in_corpus", "emergency", "about")
 CITED = {"answered", "boundary"}
@@ -34,6 +35,7 @@ FRENCH = "003_6eb9180543203b31.txt"
 PAIRS = {(asked, held) for asked in LANGUAGES for held in ("en", "fr", "zh")}
 
 in_each_file = pytest.mark.parametrize("name", FILES)
+in_each_file_and_lay = pytest.mark.parametrize("name", [*FILES, LAY])
 
 
 @cache
@@ -88,7 +90,7 @@ def held_language(evidence: str) -> str:
     return "fr" if squeeze(evidence) in source(FRENCH) else "en"
 
 
-@in_each_file
+@in_each_file_and_lay
 def test_every_line_has_the_form(name: str) -> None:
     for row in rows(name):
         assert set(row) == KEYS, row["id"]
@@ -98,7 +100,7 @@ def test_every_line_has_the_form(name: str) -> None:
         assert row["tags"] and all(isinstance(tag, str) and tag for tag in row["tags"]), row["id"]
 
 
-@in_each_file
+@in_each_file_and_lay
 def test_history_is_turns_that_end_with_the_assistant(name: str) -> None:
     for row in rows(name):
         roles = [turn["role"] for turn in row["history"]]
@@ -108,13 +110,13 @@ def test_history_is_turns_that_end_with_the_assistant(name: str) -> None:
 
 
 def test_ids_and_questions_are_unique() -> None:
-    every = [row for name in FILES for row in rows(name)]
+    every = [row for name in (*FILES, LAY) for row in rows(name)]
     assert not [key for key, n in Counter(row["id"] for row in every).items() if n > 1]
     asked = Counter(plain(" ".join([*(t["content"] for t in row["history"]), row["question"]])) for row in every)
     assert not [key for key, n in asked.items() if n > 1]
 
 
-@in_each_file
+@in_each_file_and_lay
 def test_evidence_stands_in_its_sources(name: str) -> None:
     for row in rows(name):
         assert all((ROOT / "seeds" / file).is_file() for file in row["sources"]), row["id"]
@@ -125,7 +127,7 @@ def test_evidence_stands_in_its_sources(name: str) -> None:
             assert any(squeeze(evidence) in text for evidence in row["evidence"]), (row["id"], file)
 
 
-@in_each_file
+@in_each_file_and_lay
 def test_evidence_is_given_exactly_where_an_answer_cites(name: str) -> None:
     for row in rows(name):
         cited = bool(CITED & set(row["outcome"]))
@@ -160,13 +162,13 @@ def test_every_document_and_every_pair_of_languages(name: str) -> None:
 
 
 def test_development_and_test_questions_share_no_run_of_words() -> None:
-    seen = {run: row["id"] for row in rows("dev") for run in row_runs(row)}
+    seen = {run: row["id"] for row in (*rows("dev"), *rows(LAY)) for run in row_runs(row)}
     shared = [(row["id"], seen[run], run) for row in rows("test") for run in row_runs(row) if run in seen]
     assert not shared, shared
 
 
 def test_no_test_question_is_a_light_rewording() -> None:
-    known = [(row["id"], row["lang"], shingles(row["question"])) for row in rows("dev")]
+    known = [(row["id"], row["lang"], shingles(row["question"])) for row in (*rows("dev"), *rows(LAY))]
     for row in rows("test"):
         mine = shingles(row["question"])
         close = [key for key, lang, other in known if lang == row["lang"] and len(mine & other) > len(mine | other) / 2]
