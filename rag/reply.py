@@ -20,12 +20,13 @@ _TOGETHER = {"prose": " ", "list": "\n", "quotes": "\n", "by_source": "\n"}
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question, the language its answer is in, and the template that shapes the answer. `is_foreign`: the question is
-    in none of our languages."""
+    in none of our languages; `original`: the documents' own words are wanted, not their translation."""
 
     question: str
     language: Language
     template: Template
     is_foreign: bool = False
+    original: bool = False
 
     @property
     def traditional(self) -> bool:
@@ -82,7 +83,8 @@ class Reply:
         shown = {n for s in cited.sentences if s.verdict == "verbatim" for n in s.citations}
         languages = (c.language for c in cited.citations if c.number in shown and c.language != asked.language)
         for language in dict.fromkeys(languages):
-            yield self._say(asked, "quoted", source_language=self.notices.name(language, asked.language))
+            name = self.notices.name(language, asked.language)
+            yield self._say(asked, "verbatim" if asked.original else "quoted", source_language=name)
 
     def _titles(self, sources: Mapping[str, Source], asked: Asked) -> str:
         titles = [self.titles.get(name, {}).get(asked.language) or source.title for name, source in sources.items()]
