@@ -111,8 +111,17 @@ class Remote:
 
 def _serve(loop: asyncio.AbstractEventLoop, client: AsyncOpenAI) -> None:
     loop.run_forever()
-    loop.run_until_complete(client.close())
+    loop.run_until_complete(_end(client))
+    loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
+
+
+async def _end(client: AsyncOpenAI) -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await client.close()
 
 
 def _bounded(most: int) -> Any:

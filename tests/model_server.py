@@ -134,6 +134,12 @@ class ModelServer:
                     self.close_connection = True
                     exchange.gone.set()
 
+            def handle_one_request(self) -> None:
+                try:
+                    super().handle_one_request()
+                except ConnectionError:  # a client may leave at any time
+                    self.close_connection = True
+
             def log_message(self, *_: object) -> None:
                 """A test's output is its own."""
 

@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -393,7 +394,7 @@ def test_what_was_refused_is_not_counted():
 def pieces_of(data: bytes, cuts: list[int]) -> list[str]:
     chunks, said = Chunks(), []
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         said += [piece.text for piece in chunks.feed(data[start:end])]
     return said
 
