@@ -31,7 +31,7 @@ from rag.evals.readability import reading_level
 from rag.evals.record import Record, Results, read_records
 from rag.evals.runner import processes, run, threads
 from rag.evals.score import Score, difference, estimate, gap
-from rag.evals.summary import abstention_of, confusion_of, divided, language_gap, latency_of, shapes_of
+from rag.evals.summary import abstention_of, confusion_of, divided, language_gap, latency_of, pair_gaps, shapes_of
 from rag.evals.variants import VARIANTS
 from rag.pipeline import Assistant, open_assistant
 from rag.settings import Settings
@@ -376,6 +376,8 @@ def test_groups_and_their_gap():
     assert list(divided(mine, "document")) == ["lanolin.txt"]
     assert list(divided(mine, "kind")) == ["cross", "fact", "own"]
     assert language_gap(mine).value == 1.0
+    assert {pair: gap.value for pair, gap in pair_gaps(mine).items()} == {"tr-en": 1.0}
+    assert pair_gaps([cross]) == {}
 
 
 def test_shape_and_time():

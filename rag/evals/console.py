@@ -12,7 +12,7 @@ from rag.evals.figures import FIGURES, Figure, by_configuration, figures_of, tol
 from rag.evals.record import Configuration, Record
 from rag.evals.runner import Tell
 from rag.evals.score import Estimate
-from rag.evals.summary import RISK, abstention_of, language_gap, latency_of
+from rag.evals.summary import RISK, abstention_of, language_gap, latency_of, pair_gaps
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,8 +61,15 @@ def _more(groups: Mapping[Configuration, Sequence[Record]]) -> dict[str, list[st
         "Risk-coverage area (AURC)": [f"{a.curve.area:.3f}" if a else "-" for a in abstentions],
         f"Coverage at {RISK:.0%} risk": [percent(a.coverage) if a else "-" for a in abstentions],
         "Same less cross language": [points(gap) for gap in gaps],
+        "Worst of the pairs": [_worst_pair(mine) for mine in groups.values()],
         "Time p50 / p95": [f"{t['p50']:.0f} / {t['p95']:.0f} ms" if t else "-" for t in times],
     }
+
+
+def _worst_pair(records: Sequence[Record]) -> str:
+    below = {pair: gap for pair, gap in pair_gaps(records).items() if gap.value is not None}
+    worst = max(below, key=lambda pair: below[pair].value or 0.0, default=None)
+    return f"{worst}: {points(below[worst])}" if worst else "-"
 
 
 def show_comparison(comparison: Comparison) -> None:

@@ -23,6 +23,7 @@ from rag.evals.summary import (
     divided,
     language_gap,
     latency_of,
+    pair_gaps,
     shapes_of,
 )
 from rag.evals.variants import VARIANTS
@@ -138,7 +139,7 @@ def _pairs(records: Sequence[Record]) -> dict[str, Any]:
     cells = {pair: BY_NAME["evidence"].over(found) for pair, found in divided(records, "pair").items()}
     asked = [code for code in LANGUAGES if any(pair.startswith(code) for pair in cells)]
     held = [code for code in LANGUAGES if any(pair.endswith(code) for pair in cells)]
-    return {"cells": cells, "asked": asked, "held": held} if cells else {}
+    return {"cells": cells, "asked": asked, "held": held, "below": pair_gaps(records)} if cells else {}
 
 
 def _row(name: str, records: Sequence[Record]) -> Row:

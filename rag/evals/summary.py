@@ -40,6 +40,14 @@ def language_gap(records: Iterable[Record]) -> Estimate:
     return gap(own, cross)
 
 
+def pair_gaps(records: Iterable[Record]) -> dict[str, Estimate]:
+    """For each pair asked-held of two languages: evidence cited when the same texts are asked in their own language,
+    less that of the pair."""
+    scores = {pair: [citing.evidence(record) for record in found] for pair, found in divided(records, "pair").items()}
+    own = {pair: scores.get(f"{pair[3:]}-{pair[3:]}", []) for pair in scores if pair[:2] != pair[3:]}
+    return {pair: gap(own[pair], scores[pair]) for pair in own if own[pair]}
+
+
 def confusion_of(records: Iterable[Record]) -> dict[tuple[str, str], int]:
     """(expected, got) of all outcomes; where another outcome is accepted as well and came, it was the expected one."""
     pairs = [(r.outcome if r.outcome in r.question.outcomes else r.question.expected, r.outcome) for r in records]
