@@ -745,7 +745,7 @@ def no_embedding(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_command_prints_figures_and_writes_what_it_needs_to_go_on(settings, asked_file, tmp_path, capsys, caplog):
     caplog.set_level(logging.INFO)
     out = tmp_path / "out"
-    words = ("--questions", asked_file, "--out", out, "--prompt", "plain", "brief", "--baselines", "--judge")
+    words = ("--questions", asked_file, "--out", out, "--prompt", "plain", "--prompt", "brief", "--baselines", "--judge")
     assert command(settings, *words) == 0
     shown = capsys.readouterr()
     assert "All checks passed" in shown.out

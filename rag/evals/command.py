@@ -48,12 +48,12 @@ def _evaluate(args: argparse.Namespace) -> int:
     from rag.evals.variants import BASELINES, OURS
 
     settings = Settings.from_environment(corpus=args.corpus, store=args.store, language=args.language)
-    sets = question_sets(args.questions)
+    sets = question_sets(args.questions or [_QUESTIONS])
     judge = settings.model if args.judge else None
     if args.judge and not judge:
         print("rag: no model is configured, so nothing is judged by one (set RAG_MODEL)", file=sys.stderr)
     variants = (OURS, *(BASELINES if args.baselines else ()))
-    made = configurations(settings, variants, args.prompt or [settings.prompt], args.engine, judge)
+    made = configurations(settings, variants, args.prompt or [settings.prompt], args.engine or ["extractive"], judge)
     workers = Workers(settings, variants, args.jobs, bool(judge))
     with progress("questions") as tell:
         records, failures = run(cells(sets, made), Results(args.out), workers.start, tell)
@@ -131,16 +131,11 @@ def _jobs(text: str) -> int:
     return value
 
 
+_MANY = {"nargs": "+", "action": "extend"}  # `--prompt plain brief` and `--prompt plain --prompt brief`
 _ARGUMENTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (
-        ("--questions",),
-        {"type": Path, "nargs": "+", "default": [_QUESTIONS], "metavar": "FILE", "help": "question files (the test's)"},
-    ),
-    (("--prompt",), {"nargs": "+", "metavar": "NAME", "help": "prompt templates, each one tried (plain)"}),
-    (
-        ("--engine",),
-        {"nargs": "+", "choices": ENGINES, "default": ["extractive"], "help": "engines, each one tried (extractive)"},
-    ),
+    (("--questions",), {**_MANY, "type": Path, "metavar": "FILE", "help": "question files (the test's)"}),
+    (("--prompt",), {**_MANY, "metavar": "NAME", "help": "prompt templates, each one tried (plain)"}),
+    (("--engine",), {**_MANY, "choices": ENGINES, "help": "engines, each one tried (extractive)"}),
     (("--baselines",), {"action": "store_true", "help": "also BM25 alone, embedding alone, LlamaIndex's retriever"}),
     (("--judge",), {"action": "store_true", "help": "LlamaIndex's evaluators too, where a model is configured"}),
     (
