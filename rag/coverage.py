@@ -58,11 +58,13 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """`score` is the probability, 0 to 1, that the chosen sentences answer; `missing` are terms they do not hold."""
+    """`score` is the probability, 0 to 1, that the chosen sentences answer; `missing` are terms they do not hold, and
+    `unheard` the things among these that no document names."""
 
     score: float
     signals: Signals
     missing: tuple[str, ...]
+    unheard: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -73,6 +75,8 @@ class Coverage:
 _USUAL = 0.5  # the cosine of the nearest passage of a usual question
 #: Kinds of what is done about a disease.
 MEANS_KINDS = frozenset({"treatment", "procedure", "test", "testing", "vaccine", "device", "stage"})
+#: Kinds of what a reader is told of that no document names it.
+_SAID = NAME_KINDS | MEANS_KINDS | frozenset(TOPIC_KINDS) | {ASPECT}
 _SILENT = Spoken(frozenset(), frozenset())
 _NAMES = ("held", "missing", "no aspect", "no name", "no means", "no figure", "nearest passage")
 
@@ -133,7 +137,8 @@ def assess(terms: Sequence[Weighed], chosen: Sequence[Spoken], passage: float | 
     )
     silent = [t for t in terms if not any(is_held(t, s.keys, s.context) for s in chosen)]
     # "why?", with nothing before it: asked about nothing, nothing answers
-    return Coverage(chance(signals) if terms else 0.0, signals, tuple(t.term.surface for t in silent))
+    unheard = tuple(t.term.surface for t in unknown if t.term.sure and t.term.kind in _SAID)
+    return Coverage(chance(signals) if terms else 0.0, signals, tuple(t.term.surface for t in silent), unheard)
 
 
 def _total(terms: Iterable[Weighed]) -> float:
