@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rag.language import detect
+from rag.slots import OF_DISEASE, aim, replaced
 from rag.terms import Terms
-from rag.topics import Named, Topic, changed, fragment, is_verb, opens, read, subject, tables, without
+from rag.topics import Named, Topic, changed, fragment, is_verb, opens, read, subject, tables
 from rag.types import Language, Turn
 
 _SHORT = 4  # a question of at most so many terms may lean on the one before
@@ -22,8 +23,7 @@ _LOOK_BACK = 10  # so many questions back
 _READ = 3000  # characters from the start of a message, and as many from its end
 _STORY = 240  # a story of at most so many characters is kept whole before the question that follows it
 _ORDER = ("cancer", "treatment", "stage", "spread", "operable", "site")
-_OF_DISEASE = ("stage", "spread", "operable", "site")  # what a new cancer does not take over from the old one
-_CLAUSE = re.compile(r"[,;:.!?，；：。！？、\n]")
+_ENDS = (".", "!", "?", "…", ")", "。", "！", "？", "）")
 _CITED = re.compile(r"\[\d+\]")
 
 
@@ -46,7 +46,7 @@ def understood(question: str, history: Sequence[Turn], language: Language, terms
     for text, said in _earlier(history):
         spoken = detect(text, default=base.language if base else language)
         now = read(text, spoken, terms)
-        if base is None or _tells(now):
+        if _tells(now):
             kept = _understand(now, base, said, terms).base
             base = read(kept, spoken, terms) if kept else None
     return _understand(read(_cut(question), language, terms), base, _last_said(history), terms)
@@ -78,8 +78,9 @@ def _cut(text: str) -> str:
 
 
 def _tells(topic: Topic) -> bool:
-    """Whether a message changes what the talk is about: thanks and sighs do not."""
-    return topic.asks or topic.has_topic or changed(topic.text, topic.language) is not None
+    """Whether a message changes what the talk is about: thanks and sighs do not, nor a question about the assistant."""
+    names = topic.has_topic or topic.is_elsewhere or topic.is_new_to_us
+    return names or changed(topic.text, topic.language) is not None
 
 
 def _understand(now: Topic, base: Topic | None, said: str, terms: Terms) -> Reading:
@@ -92,7 +93,7 @@ def _understand(now: Topic, base: Topic | None, said: str, terms: Terms) -> Read
         return _fragment(now, named, base, terms)
     if not _leans(now, base):
         return Reading(now.text, now.text)
-    if not now.has_topic:
+    if not (now.has_topic or now.is_elsewhere or subject(now.text, now.language)):
         return Reading(_after(base, now, terms), base.text, is_glued=True)
     if _is_story(base, now):
         text = _after(base, now, terms)
@@ -122,8 +123,14 @@ def _is_story(base: Topic, now: Topic) -> bool:
 def _after(base: Topic, now: Topic, terms: Terms) -> str:
     """The question before and this one; of one in another language its topics."""
     if base.language == now.language:
-        return f"{base.text} {now.text}"
+        return f"{_ended(base)} {now.text}"
     return _closed(now.text, _names(base.named, now.language, terms))
+
+
+def _ended(base: Topic) -> str:
+    """With a mark at its end, where it was typed without one."""
+    mark = ("？" if base.asks else "。") if base.language == "zh" else "?" if base.asks else "."
+    return base.text if base.text.endswith(_ENDS) else f"{base.text}{mark}"
 
 
 def _fragment(now: Topic, named: Sequence[Named], base: Topic, terms: Terms) -> Reading:
@@ -131,78 +138,16 @@ def _fragment(now: Topic, named: Sequence[Named], base: Topic, terms: Terms) -> 
     slots = [slot for slot in _ORDER if any(one.slot == slot for one in named)]
     places = [base.text[one.start : one.end] for one in base.named if one.slot == slots[0]]
     fits = any(not is_verb(place, base.language) for place in places)
-    if base.language == now.language and (fits or _aim(named[0], base, terms)):
-        text = _replaced(now, named, slots[0], base, terms)
+    if base.language == now.language and (fits or aim(named[0], base, terms)):
+        text = replaced(now, named, slots[0], base, terms)
         return Reading(text, text)
     if slots[0] == "treatment" or base.language != now.language:
-        gone = {*slots, *(_OF_DISEASE if slots[0] == "cancer" else ())}
+        gone = {*slots, *(OF_DISEASE if slots[0] == "cancer" else ())}
         kept = [one for one in base.named if one.slot not in gone]
         text = _closed(now.text, _names(kept, now.language, terms))
     else:
         text = _after(base, now, terms)
     return Reading(text, text)
-
-
-def _replaced(now: Topic, named: Sequence[Named], slot: str, base: Topic, terms: Terms) -> str:
-    before = {one.concept for one in base.named}
-    new = [one for one in named if one.slot == slot and one.concept not in before]
-    new = new or [one for one in named if one.slot == slot]
-    if inner := _aim(new[0], base, terms):
-        return _spliced(base.text, [(*inner, _surface(now, new[0], terms))], base.language)
-    old = [one for one in base.named if one.slot == slot]
-    others = {one.slot for one in named} & base.slots - {slot}
-    names = " ".join(dict.fromkeys(_surface(now, one, terms) for one in new))
-    text = names if others or len(new) > 1 else _phrase(now, new[0], terms)
-    edits = [(old[0].start, old[0].end, text), *((one.start, one.end, "") for one in old[1:])]
-    if len(old) > 1 and old[-1].end - old[0].start < 40:  # "radiotherapy or chemotherapy" is one place
-        edits = [(old[0].start, old[-1].end, text)]
-    for one in base.named:
-        if one.slot in others:
-            mine = next(o for o in named if o.slot == one.slot)
-            edits.append((one.start, one.end, _surface(now, mine, terms)))
-        elif slot == "cancer" and one.slot in _OF_DISEASE and (one.slot == "stage" or _touches(one, old, base)):
-            edits.append((one.start, one.end, ""))
-    return _spliced(base.text, edits, base.language)
-
-
-def _aim(new: Named, base: Topic, terms: Terms) -> tuple[int, int] | None:
-    """Where an aim stands inside the treatment before ("palliative radiotherapy"), if an aim is what is new."""
-    if new.concept not in tables().aims:
-        return None
-    for old in (one for one in base.named if one.slot == "treatment"):
-        for match in terms.find(base.text[old.start : old.end], base.language, parts=True):
-            if match.concept in tables().aims and match.end - match.start < old.end - old.start:
-                return old.start + match.start, old.start + match.end
-    return None
-
-
-def _touches(one: Named, others: Iterable[Named], topic: Topic) -> bool:
-    """Whether at most a preposition stands between."""
-    gaps = (topic.text[min(one.end, o.end) : max(one.start, o.start)] for o in others)
-    return any(len(gap.split()) <= 2 and len(gap) <= 12 and not _CLAUSE.search(gap) for gap in gaps)
-
-
-def _surface(now: Topic, one: Named, terms: Terms) -> str:
-    """As the reader wrote it; in Turkish, where endings would be wrong in the new place, its name."""
-    return terms.names(one.concept, "tr")[0] if now.language == "tr" else now.text[one.start : one.end]
-
-
-def _phrase(now: Topic, one: Named, terms: Terms) -> str:
-    """A name with what follows it in its clause: "rectal cancer that went to the liver"."""
-    end = _CLAUSE.search(now.text, one.end)
-    tail = now.text[one.end : end.start() if end else len(now.text)]
-    for name in ("corrections", "particles"):
-        tail = without(tail, name, now.language)
-    tail = tail if any(one.end <= other.start for other in now.named) else ""
-    between = "" if now.language == "zh" else " "
-    return f"{_surface(now, one, terms)}{between}{tail}".strip()
-
-
-def _spliced(text: str, edits: Iterable[tuple[int, int, str]], language: Language) -> str:
-    space = "" if language == "zh" else " "
-    for start, end, new in sorted(edits, reverse=True):
-        text = f"{text[:start].rstrip() if not new else text[:start]}{new or space}{text[end:]}"
-    return " ".join(text.split())
 
 
 def _with_topic(now: Topic, base: Topic, said: str, terms: Terms) -> str:

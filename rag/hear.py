@@ -15,7 +15,7 @@ from rag.query import Query, understand
 from rag.settings import LANGUAGE_CHOICES
 from rag.terms import Terms
 from rag.types import Decision, Language, Turn
-from rag.wishes import NO_WISH, Wish, Wishes
+from rag.wishes import NO_WISH, Wish, Wishes, wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,14 @@ class Hearing:
         return Spoken(known.nearest, known.nearest if is_auto else wanted, is_auto and not known.is_supported)
 
     def _asked(self, question: str, history: Sequence[Turn], spoken: Spoken, decision: Decision | None) -> Heard:
-        if decision and decision.outcome == "about":
+        talk = [turn for turn in history if turn.role != "user" or not wanted(turn.content)]
+        reading = understood(question, talk, spoken.question, self.terms)
+        if (
+            decision
+            and decision.outcome == "about"
+            and not self._is_meant(question, reading, spoken.question, decision)
+        ):
             return Heard(spoken, decision, NO_WISH)
-        reading = understood(question, history, spoken.question, self.terms)
         decision = self._judged(question, reading, spoken.question, history, decision)
         queries = tuple(self._query(text, spoken.question) for text in (reading.text, reading.alone) if text)
         return Heard(spoken, decision, NO_WISH, queries, reading.text if reading.text != question else "")
@@ -102,6 +107,13 @@ class Hearing:
             return decision
         whole = self.guard.before(reading.text, language, history)
         return whole if whole is None or whole.outcome == "boundary" else decision
+
+    def _is_meant(self, question: str, reading: Reading, language: Language, decision: Decision) -> bool:
+        """Whether "how does it work?" asks about the treatment that was spoken of and not about the assistant."""
+        if decision.rule != "about.abilities" or reading.is_glued or reading.text == question:
+            return False
+        whole = self.guard.before(reading.text, language)
+        return whole is None or whole.outcome != "about"
 
     def _query(self, text: str, language: Language) -> Query:
         return understand(text, language, self.terms, english=self.english)

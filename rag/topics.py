@@ -53,6 +53,11 @@ class Topic:
         return bool(self.named) or any(kind in TOPIC_KINDS for kind in self.kinds)
 
     @property
+    def is_new_to_us(self) -> bool:
+        """Whether it names what the vocabulary does not know."""
+        return any(kind in ("word", "name") for kind in self.kinds)
+
+    @property
     def is_elsewhere(self) -> bool:
         return not self.named and any(kind in tables().elsewhere for kind in self.kinds)
 
@@ -97,7 +102,9 @@ def read(text: str, language: Language, terms: Terms) -> Topic:
         for match in matches
         if (slot := tables().slot(match, kind_of(match, terms)))
     )
-    asks = any(kind_of(match, terms) == "question" for match in matches) or "?" in fold(text)
+    plain = fold(text)
+    asks = any(kind_of(match, terms) == "question" for match in matches) or "?" in plain
+    asks = asks or bool(re.search(_data()["asking"][language], plain))
     manner = {f"#{concept}" for concept in tables().manner}
     kinds = ("verb" if term.keys & manner else term.kind for term in understand(text, language, terms).terms)
     return Topic(text, language, _one_a_place(named), tuple(kind for kind in kinds if kind not in _LIGHT), asks)
@@ -137,7 +144,7 @@ def changed(text: str, language: Language) -> str | None:
     """What follows where a message opens by leaving the topic ("new question: ..."); None where it does not."""
     folded, at = align(text)
     few, end = (r".{0,4}?", r"[^,.:;!?]{0,4}") if language == "zh" else (r"(?:\w+\W+){0,3}?", r"(?:\W?\w+){0,2}")
-    found = re.match(rf"\W*{few}{_words('changes', language).pattern}{end}(?:[,.:;!?-]|$)", folded)
+    found = re.match(rf"\W*{few}{_words('changes', language).pattern}{end} *(?:[,.:;!?-]|$)", folded)
     return text[at[found.end() - 1] + 1 :].strip() if found else None
 
 

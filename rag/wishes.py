@@ -26,6 +26,7 @@ _RULES: Mapping[str, str] = {kind: rule for rule, kind in _TALK.items()} | {
     "more": "about.abilities",
     "again": "about.abilities",
 }
+_KINDS = ("language", "shorter", "original", "more", "again")
 Wanted = tuple[str, Language | None]
 
 
@@ -97,11 +98,13 @@ def _added(found: Sequence[Wanted], question: str, history: tuple[Turn, ...]) ->
 
 def wanted(text: str) -> Wanted | None:
     """The kind of wish that a whole message is by its words, and the language it names; None for any other message."""
-    plain = " ".join(_MARKS.sub(" ", fold(text)).split())
+    if len(text) > _LONGEST:
+        return None
+    plain = " ".join(_patterns()["to_whom"].sub(" ", _MARKS.sub(" ", fold(text))).split())
     polite = _patterns()["polite"]
     for _ in range(4):  # polite words in a row, before and after
         for kind, pattern in _patterns().items():
-            if kind != "polite" and pattern.fullmatch(plain):
+            if kind in _KINDS and pattern.fullmatch(plain):
                 return kind, _named(plain) if kind == "language" else None
         shorter = polite.sub("", plain).strip()
         if shorter == plain:
@@ -134,4 +137,5 @@ def _patterns() -> Mapping[str, re.Pattern[str]]:
     han = "|".join(sorted(map(re.escape, data["polite"]["zh"]), key=len, reverse=True))
     latin = "|".join(sorted(spaced, key=len, reverse=True))
     polite = re.compile(rf"^(?:(?:{latin})\b ?|(?:{han}) ?)|(?: (?:{latin})| ?(?:{han}))$")
-    return {**made, "polite": polite}
+    to_whom = re.compile(rf"\b(?:{'|'.join(data['to_whom'])})\b")
+    return {**made, "polite": polite, "to_whom": to_whom}

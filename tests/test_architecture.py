@@ -25,7 +25,7 @@ LAYERS = [
     ["lexical", "minilm", "stop", "remote", "chunks", "ledger", "llm", "llama", "endpoint", "embed", "searchable"],
     ["translation_model", "translation_drafts"],
     ["vectors", "store", "dense", "contents", "builder", "index"],
-    ["query", "prompts", "retrieve", "cite", "context", "written", "gate", "messages", "author", "extract", "coverage", "evidence", "topics", "conversation"],
+    ["query", "prompts", "retrieve", "cite", "context", "written", "gate", "messages", "author", "extract", "coverage", "evidence", "topics", "slots", "conversation"],
     ["wording", "phrases", "sheet", "claims", "alignment", "parts", "frame", "structure", "vetoes", "check"],
     ["unmask", "rules", "likeness", "weigh", "guard", "notices", "reply", "wishes", "hear"],
     ["labels", "escape", "excerpt", "view"],
