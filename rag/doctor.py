@@ -6,11 +6,14 @@ import importlib.metadata
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rag.errors import RagError
+from rag.remote import Patience
 from rag.settings import Settings
 
 _LOCK = Path(__file__).parents[1] / "requirements.lock"
@@ -85,11 +88,14 @@ def _index(settings: Settings) -> Finding:
 
 
 def _weights(settings: Settings) -> Finding:
-    from rag.embed import open_embedder
+    from rag.embed import embed, open_embedder
 
-    if settings.embedding != "local":
-        return Finding("embedding", True, settings.embedding, needed=False)
+    if settings.embedding == "none":
+        return Finding("embedding", True, "none: words alone find the passages", needed=False)
     embedder = open_embedder(settings)
+    if settings.embedding == "openai":
+        size = len(embed(embedder, ["ok"])[0]) if embedder else 0
+        return Finding("embedding", True, f"{settings.embedding_model} answers, vectors of {size} numbers")
     return Finding("model weights", True, f"{getattr(embedder, 'model_name', '')}, hash as upstream's")
 
 
@@ -109,10 +115,17 @@ def _prompts(settings: Settings) -> Finding:
 
 
 def _model(settings: Settings) -> Finding:
-    if not settings.openai_api_key and not settings.openai_base_url:
-        extractive = "no key and no endpoint: answers are extractive, and whole"
+    """Asks it for one word; what that word is does not matter."""
+    if not settings.has_model:
+        missing = "RAG_MODEL" if settings.openai_api_key or settings.openai_base_url else "RAG_MODEL and OPENAI_API_KEY"
+        extractive = f"none, so answers are extractive, and whole; set {missing} for a model's"
         return Finding("language model", False, extractive, needed=False)
-    return Finding("language model", False, "configured, but this version answers extractively only", needed=False)
+    from rag.llm import ChatEndpoint
+
+    endpoint, began = ChatEndpoint.open(settings, Patience(attempts=1)), time.monotonic()
+    endpoint.complete([("user", "Reply with the word OK.")])
+    where = urlsplit(settings.openai_base_url or "").hostname or "its usual address"
+    return Finding("language model", True, f"{settings.model} at {where} answers in {time.monotonic() - began:.1f} s")
 
 
 _LOOKS: dict[str, Callable[[Settings], Finding]] = {

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.cite import Cited, cite, shown, unmarked
+from rag.context import place
 from rag.coverage import Coverage
-from rag.errors import ModelError, SettingsError
-from rag.evidence import Evidence, Evidences, languages_of
+from rag.evidence import Evidence, Evidences
 from rag.extract import Chosen
+from rag.gate import Event
 from rag.guard import Guard
 from rag.hear import Heard, Hearing
-from rag.language import to_traditional
 from rag.prompts import load
 from rag.query import Query
 from rag.reply import Asked, Reply
 from rag.retrieve import Found, Retriever
 from rag.searchable import Searchable
-from rag.settings import ENGINES, Settings
+from rag.settings import Settings
+from rag.stop import Stop
 from rag.terms import Terms, load_terms
-from rag.translations import Translations, load_translations, titles_of
-from rag.types import Answer, Decision, Draft, Hit, Language, Outcome, Sentence, Source, Turn
+from rag.timing import timed, with_timings
+from rag.translations import load_translations, titles_of
+from rag.types import Answer, Decision, Hit, Language, Outcome, Source, Turn
 from rag.wishes import Wish
+from rag.writer import Task, Text, Writer, open_author
 
 if TYPE_CHECKING:
     from rag.index import Index
@@ -34,8 +34,9 @@ ANSWERS_FROM = 0.4  # the least chance that the sentences found answer the quest
 _CITED = ("answered", "boundary")
 _NOTHING_FURTHER = Decision("about.no_more", "nothing further was found", "about")
 ALONE_FROM = 0.1  # a question that may be a new one is read as one where that is so much likelier to be answered
+_NEAR = 3  # a sentence of a model that fails is replaced by one of so many times the best
 FURTHER_KEEP = 0.6  # how much of the best score a sentence has that is shown when more is asked for
-PERSONAL_FROM = 0.2  # for a personal question, what the documents say in general need only be on its topic
+PERSONAL_FROM = 0.35  # for a personal question: what the documents say in general on its topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Parts:
     evidences: Evidences
     guard: Guard
     terms: Terms
-    translations: Translations
+    writer: Writer
     reply: Reply
 
 
@@ -109,12 +110,28 @@ class Assistant:
     ) -> Answer:
         """An answer in the question's language, or in `language`. Raises PromptError for an unknown prompt,
         SettingsError for an unknown language or engine, ModelError where the engine asked for has no model."""
-        timings: dict[str, float] = {}
-        with _timed(timings, "total"):
-            answer = self._ask(question, history, prompt, language, engine, timings)
-        return _with_timings(answer, timings)
+        *_, answer = self.stream(question, history, prompt=prompt, language=language, engine=engine)
+        assert isinstance(answer, Answer)
+        return answer
 
-    def _ask(
+    def stream(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        *,
+        prompt: str | None = None,
+        language: str | None = None,
+        engine: str | None = None,
+        stop: Stop | None = None,
+    ) -> Iterator[Event | Answer]:
+        """As `ask`: each sentence of a model as soon as it is checked, and last the answer, which holds instead of
+        them. Raises StoppedError as well, once `stop` is set."""
+        timings: dict[str, float] = {}
+        with timed(timings, "total"):
+            answer = yield from self._steps(question, history, prompt, language, engine, timings, stop)
+        yield with_timings(answer, timings)
+
+    def _steps(
         self,
         question: str,
         history: Sequence[Turn],
@@ -122,28 +139,51 @@ class Assistant:
         language: str | None,
         engine: str | None,
         timings: dict[str, float],
-    ) -> Answer:
+        stop: Stop | None,
+    ) -> Generator[Event, None, Answer]:
         settings, reply = self._parts.settings, self._parts.reply
         template = load(settings.prompts).get(prompt or settings.prompt)
-        _check_engine(engine or settings.engine)
-        with _timed(timings, "guard"):
+        has_model = self._parts.writer.uses_model(engine or settings.engine)
+        with timed(timings, "guard"):
             heard = self._hearing.of(question, history, language)
         asked = Asked(question, heard.spoken.answer, template, heard.spoken.is_foreign, heard.wish.original)
         if heard.decision and heard.decision.outcome in ("emergency", "about"):
             return reply.guarded(asked, heard.decision, self.sources)
-        with _timed(timings, "retrieve"):
+        with timed(timings, "retrieve"):
             best = self._best(heard, template.sentences)
             found, evidence = best.found, best.evidence
-        with _timed(timings, "answer"):
+        with timed(timings, "answer"):
             outcome, why = _decide(heard.decision, evidence.coverage)
-            cited = self._cite(asked, evidence, found) if outcome in _CITED else Cited()
-            if cited.sentences:
-                return replace(reply.cited(asked, outcome, why, cited, found.hits), understood=heard.understood)
+            text = Text()
+            if outcome in _CITED:
+                text = yield from self._written(asked, heard, best, history, stop, has_model)
+            if text.cited.sentences:
+                answer = reply.cited(asked, outcome, why, text.cited, found.hits)
+                answer = reply.noted(asked, replace(answer, engine=text.engine), text.notice)
+                return replace(answer, understood=heard.understood)
             if outcome in _CITED and heard.wish.further:
                 return reply.guarded(asked, _NOTHING_FURTHER, self.sources)
             refused: Outcome = "declined" if heard.decision else "not_in_corpus"
             answer = reply.refused(asked, refused, why, found.hits, self.sources)
-            return replace(answer, withheld=cited.withheld, understood=heard.understood)
+            return replace(answer, withheld=text.cited.withheld, understood=heard.understood)
+
+    def _written(
+        self,
+        asked: Asked,
+        heard: Heard,
+        best: LookedUp,
+        history: Sequence[Turn],
+        stop: Stop | None,
+        has_model: bool,
+    ) -> Generator[Event, None, Text]:
+        """By the model, unless the documents' own words or what has not been shown yet are asked for."""
+        chosen, hits, limit = best.evidence.chosen, best.found.hits, asked.template.sentences
+        task = Task(asked, heard.understood or asked.question, history, hits, chosen)
+        if not has_model or heard.wish.original or heard.wish.further:
+            return self._parts.writer.extract(task)
+        near = frozenset(place(one.sentence) for one in (*chosen, *self._more(best, _NEAR * limit)))
+        task = replace(task, near=near, limit=len(chosen) if heard.wish.halved else limit)
+        return (yield from self._parts.writer.write(task, stop))
 
     def _best(self, heard: Heard, limit: int) -> LookedUp:
         """What is found for the likeliest reading, or for the question alone where that is answered clearly better; of
@@ -170,22 +210,6 @@ class Assistant:
         found = self._parts.retriever.find(query, self._parts.settings.passages)
         return LookedUp(query, found, self._parts.evidences.of(query, found, limit))
 
-    def _cite(self, asked: Asked, evidence: Evidence, found: Found) -> Cited:
-        languages = languages_of(found)
-
-        def translate(sentence: Sentence, language: Language) -> str | None:
-            text = unmarked(self._parts.translations.of(sentence, language) or "")
-            return (to_traditional(text) if asked.traditional else text) or None
-
-        def reading(sentence: Sentence) -> str | None:
-            return None if asked.original else translate(sentence, asked.language)
-
-        drafts = (
-            Draft(reading(one.sentence) or shown(one.sentence), (one.sentence,), one.support) for one in evidence.chosen
-        )
-        cited = cite(drafts, self.sources, translate, asked.language, lambda s: languages[s.source, s.start])
-        return replace(cited, citations=self._parts.translations.marked(cited.citations, asked.language))
-
 
 def _decide(decision: Decision | None, coverage: Coverage) -> tuple[Outcome, Decision]:
     """Answered or not, by the chance that the evidence answers; a personal question keeps the rule that saw it."""
@@ -199,37 +223,20 @@ def _decide(decision: Decision | None, coverage: Coverage) -> tuple[Outcome, Dec
     return ("answered" if answered else "not_in_corpus"), why
 
 
-def _check_engine(engine: str) -> None:
-    if engine not in ENGINES:
-        raise SettingsError(f"engine is {engine!r}", hint=f"use one of {', '.join(ENGINES)}")
-    if engine == "model":
-        raise ModelError("there is no language model", hint="use --engine extractive")
-
-
-@contextmanager
-def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    timings[name] = (time.perf_counter() - start) * 1000
-
-
-def _with_timings(answer: Answer, timings: Mapping[str, float]) -> Answer:
-    steps = ("guard", "retrieve", "answer", "total")
-    return replace(answer, timings_ms={step: timings.get(step, 0.0) for step in steps})
-
-
 def open_assistant(settings: Settings, progress: Callable[[int, int], None] | None = None) -> Assistant:
     """Builds or opens the index and wires the parts. Raises CorpusError, IndexMissing, ModelError, SettingsError."""
-    _check_engine(settings.engine)
+    terms, translations = load_terms(), load_translations(settings.corpus)
+    writer = Writer({}, translations, open_author(settings, terms))
+    writer.uses_model(settings.engine)
     from rag.embed import open_embedder
     from rag.index import open_index
 
     embedder = open_embedder(settings)
     index = open_index(settings, progress, embedder=embedder)
-    terms, translations = load_terms(), load_translations(settings.corpus)
     searchable = Searchable(terms, translations, english=settings.embedding == "local")
     retriever = Retriever(index, embedder)
     evidences = Evidences(retriever, searchable, calibrated=settings.embedding == "local")
     sentences = (sentence for passage in index.passages for sentence in passage.sentences)
     guard, reply = Guard.load(), Reply.load(titles_of(index.sources.values(), sentences, translations))
-    return Assistant(Parts(settings, index, retriever, evidences, guard, terms, translations, reply))
+    writer = replace(writer, sources=index.sources)
+    return Assistant(Parts(settings, index, retriever, evidences, guard, terms, writer, reply))

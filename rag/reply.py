@@ -71,6 +71,10 @@ class Reply:
         # Nothing stands before a call for help.
         return _answer(asked, outcome, decision, text if outcome == "emergency" else self._opened(asked, text))
 
+    def noted(self, asked: Asked, answer: Answer, notice: str) -> Answer:
+        """The answer after a line of ours, where there is one to say."""
+        return replace(answer, text=f"{self._say(asked, notice)}\n\n{answer.text}") if notice else answer
+
     def _opened(self, asked: Asked, *parts: str) -> str:
         """The parts; to a question in a language not ours, first that it is not, in English and in the answer's."""
         languages: tuple[Language, ...] = ("en", asked.language) if asked.is_foreign else ()

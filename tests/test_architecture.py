@@ -29,7 +29,7 @@ LAYERS = [
     ["wording", "phrases", "sheet", "claims", "alignment", "parts", "frame", "structure", "vetoes", "check"],
     ["unmask", "rules", "likeness", "weigh", "guard", "notices", "reply", "wishes", "hear"],
     ["labels", "escape", "excerpt", "view"],
-    ["pipeline", "wire", "jsonl", "doctor"],
+    ["timing", "writer", "pipeline", "wire", "jsonl", "doctor"],
     ["source_page", "web", "door", "desk"],
     ["__init__", "__main__"],
 ]
