@@ -107,7 +107,9 @@ def _leans(now: Topic, base: Topic) -> bool:
     """A few terms and no disease of its own, or an opening that goes on or a word that points back."""
     if "cancer" in now.slots:
         return bool(subject(now.text, now.language)) and "treatment" in base.slots - now.slots
-    if now.is_elsewhere or not (now.asks or now.has_topic):
+    if not (now.asks or now.has_topic):  # a remark: "that helps a bit"
+        return opens(now) and len(now.kinds) <= _SHORT
+    if now.is_elsewhere:
         return _goes_on(now) and len(now.kinds) <= _SHORT
     return _goes_on(now) or len(now.kinds) <= _SHORT
 
@@ -138,6 +140,7 @@ def _fragment(now: Topic, named: Sequence[Named], base: Topic, terms: Terms) -> 
     slots = [slot for slot in _ORDER if any(one.slot == slot for one in named)]
     places = [base.text[one.start : one.end] for one in base.named if one.slot == slots[0]]
     fits = any(not is_verb(place, base.language) for place in places)
+    fits = fits and not (len(places) > 1 and base.text.endswith(")"))  # "which is worse? (this, that)" is settled
     if base.language == now.language and (fits or aim(named[0], base, terms)):
         text = replaced(now, named, slots[0], base, terms)
         return Reading(text, text)

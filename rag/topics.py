@@ -50,7 +50,7 @@ class Topic:
 
     @property
     def has_topic(self) -> bool:
-        return bool(self.named) or any(kind in TOPIC_KINDS for kind in self.kinds)
+        return bool(self.named) or any(kind in (*TOPIC_KINDS, "aspect") for kind in self.kinds)
 
     @property
     def is_new_to_us(self) -> bool:
