@@ -1,29 +1,34 @@
-"""Which word of a sentence stands for which word of the evidence."""
+"""Which word of a sentence stands for which word of the evidence, and which of its parts for which."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rag.claims import Claim, Unit
+from rag.phrases import CLAUSAL
 
 #: How well a shared key carries that two words say the same, by the key's first character; "" for the same word.
 _WEIGHTS = {"": 3.0, "w": 2.5, "s": 2.5, "c": 2.0, "=": 1.6, "^": 1.2}
 _WHOLE = 0.5  # more when they are part of one name
 _SAME_PLACE = 0.01  # decides between equals
+_OWN = 0.4  # share of a sentence that its own evidence must hold
 _NAME = 3  # words that a name of several words may be apart
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """`pairs` of places among the content units of the sentence and the evidence; `parts` of the sentence's names whose
-    whole stands in the evidence in fewer words; `covered`: places of the evidence that the sentence speaks of."""
+    """`pairs` of places among the content units of the sentence and the evidence; `parts`: places of the sentence that
+    say it again, or are part of a name that the evidence has in fewer words; `covered`: places of the evidence that the
+    sentence speaks of; `recalled`: places of the sentence that the sentences before the evidence speak of."""
 
     sentence: Claim
     evidence: Claim
-    pairs: Mapping[int, int]
-    parts: Mapping[int, int]
+    pairs: dict[int, int]
+    parts: dict[int, int]
     covered: frozenset[int]
+    recalled: frozenset[int] = frozenset()
 
     @property
     def is_same_language(self) -> bool:
@@ -32,7 +37,8 @@ class Alignment:
     @property
     def missing(self) -> list[Unit]:
         """What the sentence says and the evidence does not."""
-        return [u for n, u in enumerate(self.sentence.content) if n not in self.pairs and n not in self.parts]
+        said = self.pairs.keys() | self.parts.keys() | self.recalled
+        return [unit for n, unit in enumerate(self.sentence.content) if n not in said]
 
     @property
     def matched(self) -> list[tuple[Unit, Unit]]:
@@ -50,18 +56,38 @@ class Alignment:
         return (len(self.pairs) + len(self.parts)) / max(1, len(self.sentence.content))
 
 
-def align(sentence: Claim, evidence: Claim) -> Alignment:
+class Context(NamedTuple):
+    """Keys of what the sentences before have spoken of: what "it" may stand for, and what they were said of."""
+
+    topic: frozenset[str] = frozenset()
+    scope: frozenset[str] = frozenset()
+
+
+def align(sentence: Claim, evidence: Claim, context: Context) -> Alignment:
     """In order as far as it goes, then words that were moved. Time is the product of the numbers of words."""
     scores = [[_score(one, other) for other in evidence.content] for one in sentence.content]
     pairs = dict(_in_order(scores))
     _add_moved(pairs, scores, sentence.content, evidence.content)
-    parts = dict(_parts(pairs, sentence.content, evidence.content))
+    parts = _again(pairs, scores, sentence.content) | dict(_parts(pairs, sentence.content, evidence.content))
     covered = set(pairs.values())
     for n, m in (*pairs.items(), *parts.items()):
         wholes = {key for key in sentence.content[n].word.keys if key[0] == "^"}
         near = range(max(0, m - _NAME), min(len(evidence.content), m + _NAME + 1))
         covered |= {k for k in near if not wholes.isdisjoint(evidence.content[k].word.keys)}
-    return Alignment(sentence, evidence, pairs, parts, frozenset(covered))
+    recalled = frozenset(_recalled(pairs, sentence, evidence, context)) - parts.keys()
+    return Alignment(sentence, evidence, pairs, parts, frozenset(covered), recalled)
+
+
+def _recalled(pairs: Mapping[int, int], sentence: Claim, evidence: Claim, context: Context) -> Iterator[int]:
+    """What the sentence takes from before the evidence: a name for "it", or what the whole text is said of."""
+    if len(pairs) < _OWN * len(sentence.content):
+        return
+    topic = context.topic if evidence.has_anaphor else frozenset()
+    for n, unit in enumerate(sentence.content):
+        keys = unit.word.keys
+        is_scope = unit.place.marker in ("scope", "with") and bool(unit.word.things)
+        if n not in pairs and (keys & topic or (is_scope and keys & context.scope)):
+            yield n
 
 
 def _score(one: Unit, other: Unit) -> float:
@@ -114,6 +140,12 @@ def _add_moved(
             taken.add(m)
 
 
+def _again(pairs: Mapping[int, int], scores: Sequence[Sequence[float]], mine: Sequence[Unit]) -> dict[int, int]:
+    """Words that the sentence says twice and the evidence once."""
+    left = [n for n, unit in enumerate(mine) if n not in pairs and not unit.is_figure and any(scores[n])]
+    return {n: max(range(len(scores[n])), key=scores[n].__getitem__) for n in left}
+
+
 def _parts(pairs: Mapping[int, int], mine: Sequence[Unit], its: Sequence[Unit]) -> Iterator[tuple[int, int]]:
     for n, unit in enumerate(mine):
         wholes = {key for key in unit.word.keys if key[0] == "^"}
@@ -121,3 +153,59 @@ def _parts(pairs: Mapping[int, int], mine: Sequence[Unit], its: Sequence[Unit]) 
             place = next((m for m, other in enumerate(its) if not wholes.isdisjoint(other.word.keys)), None)
             if place is not None:
                 yield n, place
+
+
+class Part(NamedTuple):
+    """Members of the sentence and of the evidence that speak of the same; `governing` are the frame words before them
+    that hold for them too."""
+
+    mine: list[Unit]
+    its: list[Unit]
+    my_governing: list[Unit]
+    its_governing: list[Unit]
+    kept: frozenset[str] = frozenset()
+
+
+def parts(alignment: Alignment) -> Iterator[Part]:
+    """The sentence cut into what speaks of different parts of the evidence."""
+    groups: list[tuple[set[int], set[int]]] = []
+    for mine, its in alignment.matched:
+        ours, theirs = {mine.place.member}, {its.place.member}
+        for group in [g for g in groups if not g[0].isdisjoint(ours) or not g[1].isdisjoint(theirs)]:
+            groups.remove(group)
+            ours, theirs = ours | group[0], theirs | group[1]
+        groups.append((ours, theirs))
+    for ours, theirs in groups:
+        yield Part(
+            _in(alignment.sentence, ours),
+            _in(alignment.evidence, theirs),
+            _before(alignment.sentence, ours),
+            _before(alignment.evidence, theirs),
+        )
+
+
+def _in(claim: Claim, members: set[int]) -> list[Unit]:
+    return [unit for unit in claim.units if unit.place.member in members]
+
+
+def _before(claim: Claim, members: set[int]) -> list[Unit]:
+    last = max((unit.number for unit in claim.units if unit.place.member in members), default=0)
+    clauses = {
+        unit.place.clause for unit in claim.units if unit.place.member in members and not unit.place.is_condition
+    }
+    if claim.language == "tr":  # its verbs stand last and carry their own
+        full = {unit.place.member for unit in claim.content if not unit.has("light")}
+        return [unit for unit in claim.units[:last] if unit.place.clause in clauses and unit.place.member not in full]
+    return [
+        unit
+        for unit in claim.units[:last]
+        if unit.place.clause in clauses
+        and unit.place.marker not in CLAUSAL
+        and not unit.place.is_condition
+        and not unit.place.is_aside
+    ]
+
+
+def words(units: Iterable[Unit]) -> str:
+    """The words of units, for a reason."""
+    return ", ".join(dict.fromkeys(unit.word.text for unit in units))

@@ -7,62 +7,93 @@ sentence of the evidence and nothing speaks against it (see `rag.vetoes`). What 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
-from rag.alignment import align
+from rag.alignment import Context, align
 from rag.claims import Claim, Reader
 from rag.language import detect, fold, identify
+from rag.phrases import Word
 from rag.split import sentences
 from rag.terms import Terms, load_terms
 from rag.types import Language, Span
-from rag.vetoes import veto
+from rag.vetoes import UNJUDGED, veto
 from rag.wording import is_order
 
 _MARKER = re.compile(r"\s*[\[【]\s*[0-9]{1,3}(?:\s*[,，;、-]\s*[0-9]{1,3})*\s*[\]】]")
 _EMPHASIS = re.compile(r"(?<![\w*])\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?![\w*])")
 _ENDS = re.compile(r"[\s.。!！]+$")
 _SPACE = re.compile(r"\s+")
-#: Where one sentence was made of two.
+#: Where one sentence was made of two; beyond the joints that stand in lists too must stand a verb.
 _JOINT = re.compile(
-    r"\s*[;；]\s*|,\s+(?:and|but|while|whereas|et|mais|tandis que|alors que|ve|ama|ancak)\s+|[，,]\s*(?:而|但是|但)"
+    r"\s*[;；]\s*|,\s+(?:(?:and|but|while|whereas|although|though|which|et|mais|tandis que|alors que|bien que|qui|ve"
+    r"|ama|ancak)\s+)?|\s+(?:and|but|et|mais|ve|ama)\s+|[，,]\s*(?:而且|并且|但是|而|但|并|且)?"
 )
-_JOINTS = 4
+_LIST = re.compile(r"\s*(?:,|，|and|et|ve)?\s*")
+_JOINTS = 8
 _LONGEST = 2_000  # characters of a sentence that is judged word by word
-_KEPT = 20_000  # characters of evidence that is kept as it was read
+_KEPT = 20_000  # characters of a text that is kept as it was read
 _MANY = 40  # sentences of a text: beyond, only the nearest are read
 _NEAREST = 12
-_FAILED = 0.5  # what is left of its share to a sentence that something speaks against
+_FAILED = 0.5  # what is left of a share that something speaks against
+
+
+class Cut(NamedTuple):
+    """Where a sentence stands in the evidence: `evidence[text][start:end]`."""
+
+    text: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """`support` is how well the evidence carries the sentence, 0 to 1; `reason` says in English why; `quotes` are the
-    sentences of the evidence that carry it, as they stand there."""
+    sentences of the evidence that carry it, as they stand there, and `cuts` say where."""
 
     verdict: Literal["supported", "unsupported"]
     support: float
     reason: str
     quotes: tuple[str, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+
+    @property
+    def supported(self) -> bool:
+        return self.verdict == "supported"
+
+
+#: A second opinion on (sentence, sentence of the evidence): whether the one is carried by the other.
+Judge = Callable[[str, str], bool]
 
 
 class _Read(NamedTuple):
     """A sentence of the evidence. `is_open`: it begins with "it", and nothing before says what that is."""
 
     text: str
+    span: Span
     claim: Claim
     is_open: bool
+    context: Context
+    number: int = 0
+
+    @property
+    def cut(self) -> Cut:
+        return Cut(self.number, self.span.start, self.span.end)
 
 
 class Checker:
-    """Open it once and share it: it keeps what it read of the evidence. Read by many threads."""
+    """Open it once and share it: it keeps what it read of the evidence. Read by many threads.
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+    `judge` is asked where nothing but words that the vocabulary does not know speaks against a sentence; it never
+    overrules a veto."""
+
+    def __init__(self, terms: Terms, judge: Judge | None = None) -> None:
+        self._terms, self._judge = terms, judge
         self._reader = Reader(terms)
         self._kept = lru_cache(512)(self._read)
+        self._standing = lru_cache(512)(_standing)
 
     def check(self, sentence: str, evidence: Sequence[str]) -> Check:
         """Whether one of the texts (sentences or passages, in any of the four languages) carries the sentence.
@@ -71,29 +102,37 @@ class Checker:
         should begin with what its first "it" stands for. Time is linear in the evidence.
         """
         plain = _EMPHASIS.sub("", _MARKER.sub("", sentence)).strip()
-        standing = {_bare(piece): piece for text in evidence for piece in (text, *_pieces(text, detect(text)))}
-        if quote := standing.get(_bare(plain)):
-            return Check("supported", 1.0, "stands in the evidence", (quote,))
-        found = [self._one(piece, evidence, standing) for piece in _pieces(plain, detect(plain))]
-        failed = [one for one in found if one.verdict == "unsupported"]
-        if failed or not found:
-            return failed[0] if failed else Check("unsupported", 0.0, "nothing is said")
-        quotes = tuple(dict.fromkeys(quote for one in found for quote in one.quotes))
-        return Check("supported", min(one.support for one in found), found[0].reason, quotes)
+        if found := self._verbatim(plain, evidence):
+            return found
+        checks = [self._one(span.cut(plain), evidence) for span in sentences(plain, Span(0, len(plain)), detect(plain))]
+        failed = [one for one in checks if not one.supported]
+        if not checks:
+            return Check("unsupported", 0.0, "nothing is said")
+        return failed[0] if failed else _joined(checks, checks[0].reason)
 
-    def _one(self, sentence: str, evidence: Sequence[str], standing: dict[str, str]) -> Check:
+    def _verbatim(self, sentence: str, evidence: Sequence[str]) -> Check | None:
+        bare = _bare(sentence)
+        for number, text in enumerate(evidence):
+            places = self._standing(text) if len(text) <= _KEPT else _standing(text)
+            if bare and (span := places.get(bare)):
+                cut = Cut(number, span.start, span.end)
+                return Check("supported", 1.0, "stands in the evidence", (span.cut(text),), (cut,))
+        return None
+
+    def _one(self, sentence: str, evidence: Sequence[str]) -> Check:
         """One sentence: word for word, as a whole, or as the two that it was made of."""
-        if quote := standing.get(_bare(sentence)):
-            return Check("supported", 1.0, "stands in the evidence", (quote,))
+        if found := self._verbatim(sentence, evidence):
+            return found
         language = detect(sentence)
         if reason := self._beyond(sentence, language):
             return Check("unsupported", 0.0, reason)
         claim = self._reader.read(sentence, language)
-        reads = [read for text in evidence for read in self._evidence(text, claim)]
+        reads = [read._replace(number=n) for n, text in enumerate(evidence) for read in self._evidence(text, claim)]
         whole = _best(claim, reads)
-        if whole.verdict == "supported":
-            return whole
-        return next(self._halves(sentence, language, reads), whole)
+        found = whole if whole.supported else next(self._halves(sentence, language, reads), whole)
+        if self._judge and found.reason.startswith(UNJUDGED) and self._judge(sentence, found.quotes[0]):
+            return Check("supported", found.support, "judged by the second opinion", found.quotes, found.cuts)
+        return found if found.supported else Check("unsupported", found.support, found.reason)
 
     def _beyond(self, sentence: str, language: Language) -> str | None:
         """Why a sentence is not judged, or None."""
@@ -109,52 +148,58 @@ class Checker:
         return "tells the reader what to do" if is_order(fold(sentence), language) else None
 
     def _halves(self, sentence: str, language: Language, reads: Sequence[_Read]) -> Iterator[Check]:
-        """The sentence as two, each carried by itself and with its own subject; "it" in the second is the first's."""
+        """The sentence as two, each carried by itself. "It" in the second is the subject of the first, which is also
+        that of a second without its own."""
         for joint in list(_JOINT.finditer(sentence))[:_JOINTS]:
             first = self._reader.read(sentence[: joint.start()], language)
             second = self._reader.read(sentence[joint.end() :], language)
             if second.is_open:
                 second = second.about(first.topic)
-            halves = [_best(half, reads, is_half=True) for half in (first, second) if len(half.content) > 1]
-            if len(halves) == 2 and all(half.verdict == "supported" for half in halves):
-                support = min(half.support for half in halves)
-                yield Check("supported", support, "carried half by half", halves[0].quotes + halves[1].quotes)
+            elif second.lacks_subject:
+                second = second.after(first.topic)
+            elif _LIST.fullmatch(joint[0]):
+                continue
+            if min(len(first.content), len(second.content)) > 1:
+                halves = [_best(half, reads, is_half=True) for half in (first, second)]
+                if all(half.supported for half in halves):
+                    yield _joined(halves, "carried half by half")
 
     def _evidence(self, text: str, claim: Claim) -> tuple[_Read, ...]:
         if len(text) <= _KEPT:
             return self._kept(text)
         language = detect(text)
-        pieces = list(_pieces(text, language))
-        near = self._nearest(pieces, language, claim) if len(pieces) > _MANY else pieces
-        return tuple(read for piece in near for read in self._read(piece))
+        pieces = list(sentences(text, Span(0, len(text)), language))
+        near = self._nearest(text, pieces, language, claim) if len(pieces) > _MANY else pieces
+        reads = ((read, piece.start) for piece in near for read in self._read(piece.cut(text)))
+        return tuple(read._replace(span=Span(read.span.start + at, read.span.end + at)) for read, at in reads)
 
-    def _nearest(self, pieces: Sequence[str], language: Language, claim: Claim) -> list[str]:
+    def _nearest(self, text: str, pieces: Sequence[Span], language: Language, claim: Claim) -> list[Span]:
         """The sentences that share most with a claim."""
         keys = {key for unit in claim.content for key in unit.word.keys}
+        words = [fold(unit.word.text) for unit in claim.content]
         scores = [
             len({f"c:{match.concept}" for match in self._terms.find(piece, language)} & keys)
-            + sum(fold(unit.word.text) in piece.lower() for unit in claim.content)
-            for piece in pieces
+            + sum(word in piece.lower() for word in words)
+            for piece in (span.cut(text) for span in pieces)
         ]
-        order = sorted(range(len(pieces)), key=lambda n: (-scores[n], n))
-        return [pieces[n] for n in order[:_NEAREST] if len(pieces[n]) <= _LONGEST]
+        nearest = sorted(range(len(pieces)), key=lambda n: (-scores[n], n))[:_NEAREST]
+        return [pieces[n] for n in nearest if pieces[n].end - pieces[n].start <= _LONGEST]
 
     def _read(self, text: str) -> tuple[_Read, ...]:
         """The sentences of a text; what "it" stands for is the subject of the sentence before."""
-        language, reads, topic = detect(text), [], ()
-        for piece in _pieces(text, language):
+        topic: tuple[Word, ...] = ()
+        language, reads, scope = detect(text), [], frozenset[str]()
+        for span in sentences(text, Span(0, len(text)), language):
+            piece = span.cut(text)
             claim = self._reader.read(piece, detect(piece, default=language))
-            is_open = claim.is_open
+            context = Context(frozenset(key for word in topic for key in word.keys), scope)
+            scope, is_open = scope | claim.scope, claim.is_open
             if is_open and topic:
                 claim, is_open = claim.about(topic), False
             else:
-                topic = claim.topic
-            reads.append(_Read(piece, claim, is_open))
+                topic = claim.topic or topic
+            reads.append(_Read(piece, span, claim, is_open, context))
         return tuple(reads)
-
-
-def _pieces(text: str, language: Language) -> Iterator[str]:
-    return (text[span.start : span.end] for span in sentences(text, Span(0, len(text)), language))
 
 
 def _bare(text: str) -> str:
@@ -162,31 +207,42 @@ def _bare(text: str) -> str:
     return _SPACE.sub("", _ENDS.sub("", fold(text)))
 
 
+def _standing(text: str) -> Mapping[str, Span]:
+    """Where each sentence of a text stands, and the text as a whole, by its bare words."""
+    spans = (Span(0, len(text)), *sentences(text, Span(0, len(text)), detect(text)))
+    return {_bare(span.cut(text)): span for span in spans}
+
+
+def _joined(checks: Sequence[Check], reason: str) -> Check:
+    """Several checks that passed, as one."""
+    quotes = {cut: quote for one in checks for cut, quote in zip(one.cuts, one.quotes, strict=True)}
+    return Check("supported", min(one.support for one in checks), reason, tuple(quotes.values()), tuple(quotes))
+
+
 def _best(claim: Claim, reads: Sequence[_Read], is_half: bool = False) -> Check:
     """What the sentence of the evidence says that speaks least against a claim."""
     best = Check("unsupported", 0.0, "nothing in the evidence speaks of it")
     for read in reads:
-        alignment = align(claim, read.claim)
+        alignment = align(claim, read.claim, read.context)
         if not alignment.pairs or (is_half and (read.is_open or not alignment.is_subject_kept)):
             continue
         reason = veto(alignment)
         if reason is None:
-            return Check("supported", round(alignment.share, 4), "every word is carried by one sentence", (read.text,))
+            share = round(alignment.share, 4)
+            return Check("supported", share, "every word is carried by one sentence", (read.text,), (read.cut,))
         if (support := _FAILED * alignment.share) >= best.support:
-            best = Check("unsupported", round(support, 4), reason)
+            best = Check("unsupported", round(support, 4), reason, (read.text,), (read.cut,))
     return best
 
 
-def open_checker(terms: Terms | None = None) -> Checker:
+def open_checker(terms: Terms | None = None, judge: Judge | None = None) -> Checker:
     """Raises CorpusError when the vocabulary cannot be read."""
-    return Checker(terms or load_terms())
+    return Checker(terms or load_terms(), judge)
 
 
-@cache
-def _shared() -> Checker:
-    return open_checker()
+_shared = cache(open_checker)
 
 
 def check(sentence: str, evidence: Sequence[str]) -> Check:
-    """`Checker.check` with a checker that is opened at the first call and kept."""
+    """`Checker.check`; the checker is opened at the first call and kept."""
     return _shared().check(sentence, evidence)

@@ -13,15 +13,34 @@ from rag.sheet import Sheet, Span, words
 from rag.terms import Terms
 from rag.translation_cues import figures, number_words
 from rag.types import Language
-from rag.wording import family, is_in, meanings, stem
+from rag.wording import alike, family, is_in, meanings, numbers, stem
 
 _WORD = re.compile(r"[\w%°±²³½¼¾]")
 _DIGIT = re.compile(r"[0-9]")
 _CACHED = 4096
 _BEGINNING = 5  # words in which an "it" speaks of the sentence before
 _TOPIC = 4
+_SUBJECT = {"tr": 2, "zh": 2}  # words of a subject where the verb does not follow it, or is not known for one
+#: Kinds of concepts that say what happens and how, not of what is spoken.
+_PREDICATES = frozenset(("aux", "possible", "must", "will", "usual", "negation"))
+_PREFIX = re.compile(r"(?:pre|post)(?=op|men|trans|surg|treat|chimio|chemo|radi|nat)")
+_QUALITIES = frozenset(("verb", "adjective", "adverb"))
+_SPOKEN = frozenset(("verb", "phrase"))
 _LABEL = 6  # words before a colon that may name what follows
-_LISTS = ("filler", "light", "emphasis", "comparative", "up", "down", "bad", "negative", "together")
+_LISTS = (
+    "filler",
+    "light",
+    "emphasis",
+    "comparative",
+    "up",
+    "down",
+    "bad",
+    "negative",
+    "deictic",
+    "frequent",
+    "necessity",
+    "weakening",
+)
 #: Turkish carries these in the ending of a word that keeps its meaning besides.
 _ENDINGS = frozenset(("negation", "possible", "if", "must", "without", "will", "person", "despite", "than"))
 _BARE = re.compile(
@@ -41,6 +60,11 @@ class Unit:
     @property
     def is_figure(self) -> bool:
         return any(key[0] == "#" for key in self.word.keys)
+
+    @property
+    def marker(self) -> str:
+        """What it hangs on, be it in the word itself ("postoperative")."""
+        return next((kind for kind in ("before", "after") if kind in self.word.flags), self.place.marker)
 
     def has(self, kind: str) -> bool:
         """Whether it is of a class, or carries it, or stands in a list."""
@@ -78,9 +102,32 @@ class Claim:
     def topic(self) -> tuple[Word, ...]:
         """What it is about: its label, or its first words up to the frame; nothing when that is not clear."""
         label = tuple(unit.word for unit in self.content if "label" in unit.word.flags)
-        first = tuple(unit.word for unit in takewhile(lambda unit: unit.word.cue in ("", "filler"), self.units))
+        first = tuple(unit.word for unit in takewhile(_is_named, self.units[: _SUBJECT.get(self.language)]))
         found = label or tuple(word for word in first if word.keys)
         return found if len(found) <= _TOPIC else ()
+
+    @property
+    def scope(self) -> frozenset[str]:
+        """Keys of what it is said of: the things in its phrases with "in", "for", "with"."""
+        said = (unit for unit in self.content if unit.place.marker in ("scope", "with", "if") and unit.word.things)
+        return frozenset(key for unit in said for key in unit.word.keys)
+
+    @property
+    def has_anaphor(self) -> bool:
+        if self.language in ("zh", "tr"):
+            return True
+        first = next((unit.number for unit in self.content if unit.word.things), len(self.units))
+        return any(unit.word.cue == "anaphor" or unit.has("deictic") for unit in self.units[:first])
+
+    @property
+    def lacks_subject(self) -> bool:
+        """Whether it begins with a verb: it goes on with the subject of what stands before."""
+        first = next((unit for unit in self.units if unit.word.cue != "filler"), None)
+        return first is not None and (first.word.cue in _PREDICATES or first.has("verb"))
+
+    def after(self, topic: Sequence[Word]) -> Claim:
+        """The claim with `topic` for its subject."""
+        return Claim.of([*topic, *(unit.word for unit in self.units)], self.language)
 
     def about(self, topic: Sequence[Word]) -> Claim:
         """The claim with `topic` in place of "it"."""
@@ -90,6 +137,11 @@ class Claim:
             named = [word._replace(flags=word.flags | {"label"}) for word in topic]
             words[anaphor.number : anaphor.number + 1] = named
         return Claim.of(words, self.language)
+
+
+def _is_named(unit: Unit) -> bool:
+    """Whether a word can belong to the name of what a sentence is about."""
+    return unit.word.cue in ("", "filler", "and", "of", "-", "'") and (not unit.number or not unit.has("quality"))
 
 
 class Reader:
@@ -122,6 +174,13 @@ class Reader:
             return Word(text, kinds[0], flags=frozenset(kinds[1:] if kinds[0] != "potential" else ()))
         if "filler" in flags:
             return Word(text, "filler", flags=frozenset(flags))
+        named = [self._terms.concepts[concept].kind for concept in own]
+        if own and all(kind in _QUALITIES for kind in named):
+            flags.add("quality")
+        if "verb" in named and all(kind in _QUALITIES or kind == "abstract" for kind in named):
+            flags.add("verb")
+        if language in ("en", "fr") and (prefix := _PREFIX.match(text)):
+            flags.add("before" if prefix[0][:3] == "pre" else "after")
         return Word(text, "", self._keys(text, span, sheet), things, frozenset(flags))
 
     def _keys(self, text: str, span: Span, sheet: Sheet) -> frozenset[str]:
@@ -130,10 +189,13 @@ class Reader:
         keys = {f"s:{stem(bare, language)}", *meanings(bare, language)}
         if language != "zh" and len(text) > 3:
             keys.add(f"w:{text}")
-        keys |= {f"#{value}" for value in _figures(text, language)}
+        keys |= {f"#{value}" for value in numbers(concepts) or _figures(text, language)}
         keys |= {f"{mark}{concept}" for concept in concepts for mark in ("c:", "^")}
-        if not any(self._terms.concepts[concept].kind == "verb" for concept in concepts):
-            keys |= {f"^{concept}" for concept in sheet.wholes(span)}
+        is_verb = any(self._terms.concepts[concept].kind == "verb" for concept in concepts)
+        wholes = [w for w in sheet.wholes(span) if not is_verb or self._terms.concepts[w].kind in _SPOKEN]
+        keys.update(*map(alike, concepts))
+        for concept in (*concepts, *wholes):
+            keys |= {f"^{key}" for key in (concept, *alike(concept))}
         return frozenset(keys)
 
     def _families(self, concepts: Sequence[str]) -> frozenset[str]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from rag.alignment import Alignment
+from rag.alignment import Alignment, Part, parts, words
 from rag.claims import Unit
-from rag.parts import Part, parts, words
 
 #: Frame words that a sentence may not add, by what adding them does.
 _ADDED = {
-    "widens the scope": "all most",
+    "widens the scope": "all most many",
     "adds a restriction": "only",
     "changes an amount": "over under",
     "changes a comparison": "more less than superlative",
     "changes the order in time": "before after during",
     "adds a cause": "cause due result",
+    "raises how often": "usual",
     "adds an obligation": "must",
     "makes certain": "will",
     "adds 'without'": "without",
@@ -23,7 +23,7 @@ _ADDED = {
 #: Frame words that a sentence may not leave out, by what that does.
 _DROPPED = {
     "drops a hedge": "possible potential usual",
-    "widens the scope": "some most",
+    "widens the scope": "some many most",
     "drops a restriction": "only",
     "changes an amount": "over under approx",
     "changes a comparison": "more less than superlative",
@@ -36,25 +36,40 @@ _DROPPED = {
 _ANSWERS = {
     "usual": ("usual", "most"),
     "most": ("most", "usual"),
+    "many": ("many", "most", "all"),
     "without": ("without", "negation"),
     "more": ("more", "comparative"),
 }
 #: What each language says in a way of its own.
-_OWN_WAYS = frozenset(("during", "superlative"))
+_OWN_WAYS = frozenset(("during", "superlative", "due"))
 #: Before an enumeration these hold for all of it.
 _GOVERNING = frozenset(["possible", "usual", "must", "most", "some"])
-_APART = 3  # words between hedges of different verbs
-_STRENGTH = {"some": 1, "most": 2, "all": 3}
+#: Words that answer for what the sentence adds, but do not keep what the evidence says.
+#: Words by which the sentence may say less than the evidence.
+_WEAKER = {"most": ("many", "some"), "many": ("some",)}
+_ALLOWING = {"usual": ("frequent",), "must": ("necessity",)}
 #: Lists of `check.yaml` that say which way things go.
 WAYS = ("up", "down", "bad")
+_STRENGTH = {"some": 1, "many": 2, "most": 3, "all": 4}
 
 
 def frame(alignment: Alignment) -> str | None:
     """The first reason that the words of the frame give against a sentence, or None."""
     same = alignment.is_same_language
-    found = list(parts(alignment))
+    counted = frozenset(("usual", "must"))
+    kept = frozenset(kind for kind in counted if _count(alignment, kind))
+    found = [part._replace(kept=kept) for part in parts(alignment)]
     reasons = (reason for check in _CHECKS for part in found if (reason := check(part, same)))
-    return next(reasons, None) or _loose(alignment) or _quantities(alignment)
+    return next(reasons, None) or _quantities(alignment)
+
+
+def _count(alignment: Alignment, kind: str) -> bool:
+    """Whether both sides have as many words of a class: wherever they stand then, none was added or dropped."""
+    mine, its = (
+        len(_apart(unit for unit in claim.units if unit.has(kind)))
+        for claim in (alignment.sentence, alignment.evidence)
+    )
+    return mine == its
 
 
 def _negation(part: Part, is_same_language: bool) -> str | None:
@@ -87,8 +102,9 @@ def _direction(part: Part, is_same_language: bool) -> str | None:
 def _added(part: Part, is_same_language: bool) -> str | None:
     """Frame words that what the sentence speaks of does not have."""
     for kind, what in _classes(_ADDED, is_same_language):
-        found = [unit for unit in part.mine if unit.has(kind)]
-        if found and not _has(part.its + part.its_governing * (kind in _GOVERNING), kind):
+        found = [unit for unit in part.mine if unit.has(kind) and (is_same_language or kind != "usual")]
+        its = part.its + part.its_governing * (kind in _GOVERNING)
+        if found and kind not in part.kept and not _has(its, kind) and not _all_of(its, _ALLOWING.get(kind, ())):
             return f"{what}: {words(found)}"
     return None
 
@@ -98,19 +114,20 @@ def _dropped(part: Part, is_same_language: bool) -> str | None:
     for kind, what in _classes(_DROPPED, is_same_language):
         governs = kind in _GOVERNING
         found = [unit for unit in part.its + part.its_governing * governs if unit.has(kind)]
-        if found and not _has(part.mine + part.my_governing * governs, kind):
+        mine = part.mine + part.my_governing * governs
+        if found and kind not in part.kept and not _has(mine, kind) and not _all_of(mine, _WEAKER.get(kind, ())):
             return f"{what}: {words(found)}"
-    if is_same_language and len(_hedged(part.its)) > len(_hedged(part.mine)) > 0:
-        return f"drops a hedge: one of {words(_hedged(part.its))}"
+    mine, its = (_apart(unit for unit in units if unit.has("possible")) for units in (part.mine, part.its))
+    if is_same_language and len(its) > len(mine) > 0:
+        return f"drops a hedge: one of {words(its)}"
     if _has(part.its, "negation") and _has(part.its, "all") and not _has(part.mine, "all"):
         return "makes 'never' of 'not always'"
     return None
 
 
-def _hedged(units: Iterable[Unit]) -> list[Unit]:
-    """The hedges of kind "may"; of two in a row ("may potentially") the first."""
-    found = [unit for unit in units if unit.has("possible")]
-    return [unit for n, unit in enumerate(found) if not n or unit.number - found[n - 1].number > _APART]
+def _apart(found: Iterable[Unit]) -> list[Unit]:
+    """Words of a class, of those in one member ("may potentially") the first: they speak of one verb."""
+    return list({unit.place.member: unit for unit in reversed(list(found))}.values())
 
 
 _CHECKS: tuple[Callable[[Part, bool], str | None], ...] = (_negation, _direction, _added, _dropped)
@@ -125,19 +142,9 @@ def _has(units: Iterable[Unit], kind: str) -> bool:
     return any(unit.has(other) for unit in units for other in _ANSWERS.get(kind, (kind,)))
 
 
-def _loose(alignment: Alignment) -> str | None:
-    """Frame words in a part of the sentence that speaks of nothing in the evidence."""
-    spoken = {mine.place.member for mine, _ in alignment.matched}
-    for kind, what in (*_classes(_ADDED, alignment.is_same_language), ("negation", "negation added")):
-        found = [u for u in alignment.sentence.units if u.place.member not in spoken and u.word.cue == kind]
-        if found and not _has(alignment.evidence.units, kind):
-            return f"{what}: {words(found)}"
-    return None
-
-
 def _quantities(alignment: Alignment) -> str | None:
     """ "Most" where the evidence says "some", or of something else."""
-    counted = {its.place.quantity for _, its in alignment.matched}
+    counted = frozenset(("usual", "must"))
     for mine, its in alignment.matched:
         said, meant = mine.place.quantity, its.place.quantity
         if said and meant and _STRENGTH[said] > _STRENGTH[meant]:

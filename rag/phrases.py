@@ -11,8 +11,10 @@ from rag.types import Language
 
 class Word(NamedTuple):
     """A word: `cue` is its class when it belongs to the frame (a sign is its own class); else `keys` say what it means:
-    "#" a number, "s:" a stem, "w:" the word itself, "c:" a concept, "=" words of one meaning, "^" part of a longer name.
-    `things` are the families of its concepts that name things. `flags` are classes in its ending and lists of `check.yaml` that it stands in."""
+    "#" a number, "s:" a stem, "w:" the word itself, "c:" a concept, "=" words of one meaning, "^" part of a longer
+    name.
+    `things` are the families of its concepts that name things. `flags` are classes in its ending, lists of `check.yaml`
+    that it stands in, "quality" and "verb" for what no noun is, "label" before a colon."""
 
     text: str
     cue: str = ""
@@ -70,7 +72,7 @@ _AFTER_ITS_PHRASE = "后前时中间下等"
 _BREAKS = {",": "member", "、": "member", ";": "clause", ":": "clause", ".": "clause", "!": "clause", "?": "clause",
            "。": "clause", "—": "clause", "–": "clause", "·": "clause", "•": "clause"}  # fmt: skip
 _OPEN, _CLOSE = frozenset("(["), frozenset(")]")
-_QUANTITIES = frozenset(("some", "most", "all"))
+_QUANTITIES = frozenset(("some", "many", "most", "all"))
 _VERBAL = frozenset(("aux", "possible", "must", "will", "usual"))
 
 

@@ -1,9 +1,11 @@
-"""Who does what to whom: whether the words of a sentence hang on the same frame words as in the evidence, and stand in
-the same order but for what may move as a whole."""
+"""Who does what to whom: whether the words of a sentence hang on the same frame words as in the evidence, and whether
+the things it speaks of keep their order but for what may move as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from rag.alignment import Alignment
@@ -16,7 +18,17 @@ Pair = tuple[Unit, Unit]
 _KEPT = frozenset(("than", "before", "after", "during", "without"))
 _NOT_ADDED = _KEPT | {"cause", "due"}
 #: What languages say in ways of their own; other vetoes look after it.
-_OWN_WAYS = frozenset(("during", "without"))
+_OWN_WAYS = frozenset(("during", "without", "due"))
+_OPPOSITE = ({"with", "without"}, {"before", "after"})
+#: Markers that may stand for each other ("once it has healed", "when it has healed").
+_ALIKE = (
+    frozenset(("after", "if")),
+    frozenset(("during", "if")),
+    frozenset(("during", "scope")),
+    frozenset(("due", "by")),
+    frozenset(("due", "cause")),
+    frozenset(("due", "scope")),
+)
 #: Phrases that may stand before or after what they belong to.
 _MOVABLE = frozenset(
     ("scope", "if", "before", "after", "during", "with", "by", "cause", "due", "despite", "besides", "like", "purpose")
@@ -25,24 +37,45 @@ _MOVABLE = frozenset(
 _LOOSE = frozenset(("emphasis", "light", "label", "reporting"))
 _BARE = frozenset(("", "filler", "'", "-"))
 #: Frame words between two words of one noun phrase ("treatment for cancer", "patients who are HIV-positive").
-_JOINTS = _BARE | {"of", "scope", "by", "with", "rel", "aux"}
+_JOINTS = _BARE | {"of", "scope", "by", "with", "rel", "aux", "and"}
+_OF = _BARE | {"of", "scope"}
+_VERBAL = frozenset(("aux", "possible", "must", "will", "usual"))
+#: Endings of Turkish nouns that are not the subject.
+_CASE = re.compile(r"\w{3}(?:[iu]n|y?[iu]|y?[ae]|[dt][ae]n?)$")
 _SEPARATORS = frozenset(("and", ",", "、"))
 _NOUN = 6  # words of a noun phrase at most
 
 
 def kept_in_place(alignment: Alignment) -> str | None:
-    """A word that hangs on another frame word than in the evidence."""
+    """A phrase that hangs on another frame word than in the evidence; its words next to the frame word decide."""
     for mine, its in alignment.matched:
-        said, meant = mine.place.marker, its.place.marker
-        if "label" in its.word.flags or said == meant:
+        said, meant = mine.marker, its.marker
+        if "label" in its.word.flags or said == meant or frozenset((said, meant)) in _ALIKE:
             continue
+        if {said, meant} in _OPPOSITE:
+            return f"says the opposite: {_phrase(mine)}, where the evidence says {_phrase(its)}"
         if not alignment.is_same_language and {said, meant} & _OWN_WAYS:
             continue
-        if meant in _KEPT or said in _NOT_ADDED:
+        if (meant in _KEPT and _is_lost(its, alignment)) or (said in _NOT_ADDED and _is_new(mine, alignment)):
             return f"in another place: {_phrase(mine)}, where the evidence says {_phrase(its)}"
-        if its.place.is_condition and not mine.place.is_condition:
+        if its.place.is_condition and not mine.place.is_condition and meant == "if":
             return f"states a condition as a fact: {mine.word.text}"
     return None
+
+
+def _is_lost(its: Unit, alignment: Alignment) -> bool:
+    """Whether the first word of a phrase of the evidence hangs on another marker in the sentence."""
+    phrase = [(b.number, a.marker) for a, b in alignment.matched if b.place.phrase == its.place.phrase]
+    return not _is_like(min(phrase)[1], its.marker)
+
+
+def _is_new(mine: Unit, alignment: Alignment) -> bool:
+    phrase = [(a.number, b.marker) for a, b in alignment.matched if a.place.phrase == mine.place.phrase]
+    return not _is_like(min(phrase)[1], mine.marker)
+
+
+def _is_like(one: str, other: str) -> bool:
+    return one == other or frozenset((one, other)) in _ALIKE
 
 
 def _phrase(unit: Unit) -> str:
@@ -50,17 +83,35 @@ def _phrase(unit: Unit) -> str:
 
 
 def kept_in_order(alignment: Alignment) -> str | None:
-    """Two words that changed places."""
-    pairs = [pair for pair in alignment.matched if _LOOSE.isdisjoint(pair[1].word.flags)]
+    """Two things that changed places, or a doer that became what is done to."""
+    pairs = [pair for pair in alignment.matched if _LOOSE.isdisjoint(pair[0].word.flags | pair[1].word.flags)]
     may_change = _may_change if alignment.is_same_language else _may_change_abroad
     for one, other in combinations(pairs, 2):
-        if one[1].number > other[1].number and not may_change(one, other, pairs, alignment):
+        is_swapped = one[1].number > other[1].number and _are_rivals(one, other, alignment)
+        if is_swapped and not may_change(one, other, pairs, alignment):
             return f"in another order: {one[0].word.text}, {other[0].word.text}"
     return None
 
 
+def _are_rivals(one: Pair, other: Pair, alignment: Alignment) -> bool:
+    """Two things, or two properties: each could stand where the other stands. Turkish endings say who does what, so
+    words that keep theirs may move; figures are looked after by what they count."""
+    if not alignment.is_same_language and (one[1].is_figure or other[1].is_figure):
+        return False
+    if alignment.is_same_language and alignment.sentence.language == "tr":
+        is_near = all(a.place.member == b.place.member for a, b in zip(one, other, strict=True))
+        is_kept = all(mine.word.text == its.word.text for mine, its in (one, other))
+        if is_near and is_kept and any(_CASE.search(mine.word.text) for mine, _ in (one, other)):
+            return False
+    if any(pair[side].has(kind) for pair in (one, other) for side in (0, 1) for kind in ("before", "after")):
+        return False
+    if any(pair[side].has("verb") for pair in (one, other) for side in (0, 1)):
+        return False
+    return one[1].has("quality") == other[1].has("quality")
+
+
 def _may_change(one: Pair, other: Pair, pairs: Sequence[Pair], alignment: Alignment) -> bool:
-    if _is_moved(one, other, pairs):
+    if _is_moved(one, other, pairs) or _is_turned(one, other, alignment) or _are_members(one, other, pairs):
         return True
     window = _window(one, other, pairs)
     mine = _between(alignment.sentence, [pair[0] for pair in window])
@@ -70,14 +121,52 @@ def _may_change(one: Pair, other: Pair, pairs: Sequence[Pair], alignment: Alignm
 
 
 def _may_change_abroad(one: Pair, other: Pair, pairs: Sequence[Pair], alignment: Alignment) -> bool:
-    """Other languages have another order; only things that could stand for each other must keep theirs."""
-    if one[1].word.things.isdisjoint(other[1].word.things):
+    """Other languages put a noun and what belongs to it the other way round; a verb between them keeps its sides."""
+    if _is_moved(one, other, pairs) or _is_turned(one, other, alignment) or _are_members(one, other, pairs):
         return True
-    mine = _between(alignment.sentence, [one[0], other[0]])
-    its = _between(alignment.evidence, [one[1], other[1]])
-    return _is_moved(one, other, pairs) or all(
-        unit.word.cue in _SEPARATORS or unit.word.cue in _BARE for unit in (*mine, *its)
+    sides = (
+        _between(alignment.sentence, [one[0], other[0]]),
+        _between(alignment.evidence, [one[1], other[1]]),
     )
+    return any(all(unit.word.cue in _OF and not unit.has("verb") for unit in side) for side in sides)
+
+
+def _is_turned(one: Pair, other: Pair, alignment: Alignment) -> bool:
+    """Passive for active ("lowers the risk", "the risk is lowered by"), or the two sides of "is" exchanged."""
+    if sum(_is_agent(pair, alignment) for pair in (one, other)) == 1:
+        return True
+    sides = []
+    for claim, side in ((alignment.sentence, 0), (alignment.evidence, 1)):
+        verbs = [unit.number for unit in claim.units if unit.word.cue == "aux"]
+        if len(verbs) != 1:
+            return False
+        sides.append([pair[side].number > verbs[0] for pair in alignment.matched])
+    return all(mine != its for mine, its in zip(*sides, strict=True))
+
+
+def _is_agent(pair: Pair, alignment: Alignment) -> bool:
+    """Whether it is the subject on one side, and stands after "by" or "with" on the other."""
+    for unit, there, claim in ((pair[0], pair[1], alignment.evidence), (pair[1], pair[0], alignment.sentence)):
+        if unit.place.marker in ("by", "with") and not there.place.marker:
+            before = [u for u in claim.units[: there.number] if u.has("verb") or u.word.cue in _VERBAL]
+            return not before or unit.place.marker == "by"
+    return False
+
+
+def _are_members(one: Pair, other: Pair, pairs: Sequence[Pair]) -> bool:
+    """Whether two whole members of an enumeration or two clauses changed places, all their words with them."""
+    if one[0].place.member == other[0].place.member or one[1].place.member == other[1].place.member:
+        return False
+    if not all(pair[side].number for pair in (one, other) for side in (0, 1)):
+        return False
+    ours, theirs = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
+    for mine, its in pairs:
+        if mine.number and its.number:
+            ours[mine.place.member].add(its.place.member)
+            theirs[its.place.member].add(mine.place.member)
+    members = [pair[0].place.member for pair in (one, other)]
+    is_whole = all(theirs[there] <= {here} for here in members for there in ours[here])
+    return is_whole and ours[members[0]].isdisjoint(ours[members[1]])
 
 
 def _is_moved(one: Pair, other: Pair, pairs: Sequence[Pair]) -> bool:
@@ -137,7 +226,7 @@ def _is_closed(units: Sequence[Unit], claim: Claim) -> bool:
     return not after or bool(after[0].word.cue)
 
 
-def _members(units: Sequence[Unit], place: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
+def _members(units: Sequence[Unit], place: dict[int, int]) -> Iterable[tuple[int, ...]]:
     """The members of an enumeration as places of their words in the window, in order."""
     member: list[int] = []
     for unit in units:

@@ -7,21 +7,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from rag.alignment import Alignment
+from rag.alignment import Alignment, words
 from rag.claims import Claim, Unit
 from rag.frame import WAYS, frame
-from rag.parts import words
 from rag.structure import kept_in_order, kept_in_place
 
 Veto = Callable[[Alignment], str | None]
 
 #: Phrases that limit what is said: none of their words can be left out.
 _LIMITS = frozenset(["if", "scope", "with", "due", "before", "after", "during", "without", "than", "over", "under"])
-_ALWAYS_LIMITS = frozenset(["if", "before", "after"])
+_ALWAYS_LIMITS = frozenset(["if"])
 #: Phrases that can be left out as a whole.
 _SPARE = frozenset(("like", "purpose", "cause", "despite", "besides"))
 _FINITE = frozenset(["possible", "aux", "must", "usual", "will"])
 _FREE = frozenset(["emphasis", "light", "label", "reporting"])
+_ONE = frozenset(("one", "un", "une", "bir", "一"))
 _KNOWN = 1.5
 _UNKNOWN_SHARE = 0.2
 _UNSAID_SHARE = 0.35
@@ -33,22 +33,18 @@ def unknown(alignment: Alignment) -> str | None:
     if all(not _FREE.isdisjoint(mine.word.flags | its.word.flags) for mine, its in alignment.matched):
         return "says nothing that words can judge"
     missing = alignment.missing
-    if figures := [unit for unit in missing if unit.is_figure]:
+    if figures := [unit for unit in missing if unit.is_figure and not _is_article(unit, alignment)]:
         return f"number not in the evidence: {words(figures)}"
+    missing = [unit for unit in missing if not unit.is_figure]
     if things := [unit for unit in missing if unit.word.things and not unit.has("light")]:
         return f"not named in the evidence: {words(things)}"
     serious = [unit for unit in missing if not unit.has("light")]
-    if alignment.is_same_language:
-        return f"not in the evidence: {words(serious)}" if serious else None
-    found = {unit.place.phrase for unit, _ in alignment.matched} | {
-        alignment.sentence.content[n].place.phrase for n in alignment.parts
-    }
-    if new := [unit for unit in serious if unit.place.phrase not in found]:
-        return f"not in the evidence: {words(new)}"
-    too_much = _weight(serious) > _UNKNOWN_SHARE * len(alignment.sentence.content)
-    if too_much or any(unit.has(kind) for unit in serious for kind in ("emphasis", *WAYS)):
-        return f"cannot be judged by words: {words(serious)}"
-    return None
+    return f"{_MISSING}: {words(serious)}" if serious else None
+
+
+def _is_article(unit: Unit, alignment: Alignment) -> bool:
+    """Whether it is a "1" that the evidence writes as a word that may be an article ("une à cinq séances")."""
+    return "#1" in unit.word.keys and any(other.word.text in _ONE for other in alignment.evidence.units)
 
 
 def _weight(units: list[Unit]) -> float:
@@ -72,6 +68,8 @@ def limits(alignment: Alignment) -> str | None:
     paired = set(alignment.pairs.values())
     for (marker, _), places in phrases.items():
         needed = [n for n in places if _FREE.isdisjoint(content[n].word.flags)]
+        spare = [n for n in needed if content[n].has("verb") and not content[n].has("weakening")]
+        needed = [n for n in needed if n not in spare] or needed
         left = [content[n] for n in needed if n not in covered]
         if not left:
             continue
@@ -93,7 +91,8 @@ def _holds(marker: str, phrase: list[Unit], alignment: Alignment, paired: set[in
     if not in_clause:
         return False
     in_member = any(unit.place.member == phrase[0].place.member for unit in in_clause)
-    return in_member or marker in _ALWAYS_LIMITS or phrase[0].number < min(unit.number for unit in in_clause)
+    is_bound = marker in _ALWAYS_LIMITS or (marker in ("before", "after") and alignment.evidence.language != "zh")
+    return in_member or is_bound or phrase[0].number < min(unit.number for unit in in_clause)
 
 
 def unsaid(alignment: Alignment) -> str | None:
@@ -107,6 +106,7 @@ def unsaid(alignment: Alignment) -> str | None:
         if n not in alignment.covered
         and unit.place.member in members
         and _FREE.isdisjoint(unit.word.flags)
+        and not _is_spare(unit, alignment.evidence)
         and not unit.place.is_aside
         and not (unit.place.marker in _SPARE and unit.place.phrase not in spoken)
         and not _is_introduced(unit, alignment.evidence)
@@ -140,6 +140,29 @@ def together(alignment: Alignment) -> str | None:
         ]
         if left:
             return f"leaves out what it is joined with: {words(left)}"
+    return None
+
+
+def _is_spare(unit: Unit, claim: Claim) -> bool:
+    """Whether it is a verb that can be left out; a participle beside a noun tells which one is meant."""
+    if not unit.has("verb") or any(map(unit.has, ("weakening", *WAYS))):
+        return False
+    before = claim.units[unit.number - 1] if unit.number else None
+    after = claim.units[unit.number + 1] if unit.number + 1 < len(claim.units) else None
+    if claim.language == "en" and not unit.word.text.endswith(("ed", "ing", "en")):
+        return True
+    beside = (before,) if claim.language == "fr" else (after,)
+    return not any(other and (other.word.keys or other.word.text == "的") for other in beside)
+
+
+def added(alignment: Alignment) -> str | None:
+    """A phrase made of words that stand elsewhere in the sentence too: it says them of something more."""
+    paired = {mine.place.phrase for mine, _ in alignment.matched if not mine.has("light")}
+    mine, its = alignment.sentence.content, alignment.evidence.content
+    for n, m in alignment.parts.items():
+        is_new = mine[n].place.phrase not in paired and mine[n].marker != its[m].marker
+        if is_new or (mine[n].place.quantity and not its[m].place.quantity):
+            return f"says of something else: {mine[n].word.text}"
     return None
 
 
@@ -180,9 +203,15 @@ def figures(alignment: Alignment) -> str | None:
     return None
 
 
-VETOES: tuple[Veto, ...] = (unknown, frame, figures, kept_in_place, limits, unsaid, together, kept_in_order)
+#: How a reason begins where nothing but words that the evidence does not have speaks against a sentence.
+UNJUDGED = "cannot be judged by words"
+_MISSING = "not in the evidence"
+VETOES: tuple[Veto, ...] = (unknown, added, frame, figures, kept_in_place, limits, unsaid, kept_in_order)
 
 
 def veto(alignment: Alignment) -> str | None:
     """The first reason against the sentence, or None."""
-    return next((reason for check in VETOES if (reason := check(alignment))), None)
+    reason = next((reason for check in VETOES if (reason := check(alignment))), None)
+    if reason and reason.startswith(_MISSING) and not any(check(alignment) for check in VETOES[1:]):
+        return UNJUDGED + reason.removeprefix(_MISSING)
+    return reason

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +43,12 @@ def _data() -> Mapping[str, Any]:
 def listed(name: str) -> frozenset[str]:
     """A list of concepts in `check.yaml`: `abstract`, `swallowing` or `distrusted`."""
     return frozenset(_data()[name])
+
+
+def numbers(concepts: Iterable[str]) -> frozenset[str]:
+    """The values of the numbers among some concepts."""
+    values = _data()["numbers"]
+    return frozenset(str(values[concept]) for concept in concepts if concept in values)
 
 
 @cache
@@ -122,6 +128,20 @@ def meanings(word: str, language: Language) -> frozenset[str]:
     for end in range(2, len(word) + 1):
         found |= beginnings.get(word[:end], frozenset())
     return found
+
+
+@cache
+def _alike() -> Mapping[str, frozenset[str]]:
+    groups = defaultdict[str, set[str]](set)
+    for number, group in enumerate(_data()["alike"]):
+        for concept in group.split():
+            groups[concept].add(f"=a{number}")
+    return {concept: frozenset(keys) for concept, keys in groups.items()}
+
+
+def alike(concept: str) -> frozenset[str]:
+    """Keys of the groups of `alike` that a concept belongs to."""
+    return _alike().get(concept, frozenset())
 
 
 @cache

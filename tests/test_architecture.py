@@ -26,7 +26,7 @@ LAYERS = [
     ["translation_model", "translation_drafts"],
     ["vectors", "store", "dense", "contents", "builder", "index"],
     ["query", "prompts", "retrieve", "cite", "context", "written", "gate", "messages", "author", "extract", "coverage", "evidence", "topics", "slots", "conversation"],
-    ["wording", "phrases", "sheet", "claims", "alignment", "parts", "frame", "structure", "vetoes", "check"],
+    ["wording", "phrases", "sheet", "claims", "alignment", "frame", "structure", "vetoes", "check"],
     ["unmask", "rules", "likeness", "weigh", "guard", "notices", "reply", "wishes", "hear"],
     ["labels", "escape", "excerpt", "view"],
     ["timing", "writer", "pipeline", "wire", "jsonl", "doctor"],
