@@ -80,6 +80,14 @@ class Evidences:
         no_figure = query.asks_number and not any(_FIGURE.search(one.sentence.text) for one in chosen)
         return Evidence(chosen, assess(terms, told, self._passage(found), no_figure))
 
+    def near(self, query: Query, found: Found, keep: float) -> frozenset[tuple[str, int]]:
+        """Source and start of every sentence of the hits that scores at least `keep` times as well as the best."""
+        terms = weigh(query, self._retriever.index.bm25.idf, self._ceiling)
+        candidates = self._candidates(query, found, terms, self._all_seen(found).values())
+        best = max((candidate.score for candidate in candidates), default=0.0)
+        good = (candidate.sentence for candidate in candidates if candidate.score >= keep * best)
+        return frozenset((sentence.source, sentence.start) for sentence in good)
+
     def _all_seen(self, found: Found) -> dict[tuple[str, int], Seen]:
         """Every sentence of the hits that is no heading, by source and start."""
         seen = (s for hit, n in zip(found.hits, found.numbers, strict=True) for s in self._seen(hit, n, found.vector))

@@ -4,6 +4,7 @@ withheld. Pure, and one sentence at a time, so that nothing has to be taken back
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _CITED = 8  # sources that one sentence may name; more is a marker on everything
 _READ = 12  # sentences that are looked at beyond three for each that an answer may have
+_OPENING = 40  # UTF-8 bytes of a label at most; they weigh Latin and Chinese script alike
+_QUOTED = re.compile("[«“\"「『]([^«»“”\"「」『』]+)[»”\"」』]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +155,9 @@ class Gate:
             return self._own(own) or Refused("cannot be read alone")
         if connective(text, language) == "refers":
             return Refused("leans on the sentence before it")
-        evidence = [one for one in cited if one.kind != "item" or one.lead is None]
+        evidence = [one for one in cited if (one.kind != "item" or one.lead is None) and not _reports(shown(one))]
         if not evidence:
-            return Refused("rewords an item of a list, which is shown with its list")
+            return Refused("rewords an item of a list, or what its source only reports")
         leads = [lead for one in evidence if (lead := self.context.lead(one)) and lead not in evidence]
         made = self._add(text, (*evidence, *leads))
         return made if isinstance(made, Refused) else [made]
@@ -205,6 +208,13 @@ class Gate:
         for one in owed:
             if one not in cited and place(one) not in self._places:
                 yield from self._own(one, anywhere=True)
+
+
+def _reports(text: str) -> bool:
+    """Whether a sentence holds another, quoted or after a long opening and a colon: "Some say: ..." does not say it."""
+    opening, _, rest = text.replace("：", ":").partition(":")
+    longest = max((len(quoted.encode()) for quoted in _QUOTED.findall(text)), default=0)
+    return bool(rest.strip() and len(opening.encode()) > _OPENING) or longest > _OPENING
 
 
 def _bare(text: str) -> str:

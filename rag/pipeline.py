@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.context import place
 from rag.coverage import Coverage
 from rag.evidence import Evidence, Evidences
 from rag.extract import Chosen
@@ -34,7 +33,7 @@ ANSWERS_FROM = 0.4  # the least chance that the sentences found answer the quest
 _CITED = ("answered", "boundary")
 _NOTHING_FURTHER = Decision("about.no_more", "nothing further was found", "about")
 ALONE_FROM = 0.1  # a question that may be a new one is read as one where that is so much likelier to be answered
-_NEAR = 3  # a sentence of a model that fails is replaced by one of so many times the best
+_NEAR = 0.6  # how much of the best score a sentence has that may stand in for one of a model
 FURTHER_KEEP = 0.6  # how much of the best score a sentence has that is shown when more is asked for
 PERSONAL_FROM = 0.35  # for a personal question: what the documents say in general on its topic
 
@@ -181,7 +180,7 @@ class Assistant:
         task = Task(asked, heard.understood or asked.question, history, hits, chosen)
         if not has_model or heard.wish.original or heard.wish.further:
             return self._parts.writer.extract(task)
-        near = frozenset(place(one.sentence) for one in (*chosen, *self._more(best, _NEAR * limit)))
+        near = self._parts.evidences.near(best.query, best.found, _NEAR)
         task = replace(task, near=near, limit=len(chosen) if heard.wish.halved else limit)
         return (yield from self._parts.writer.write(task, stop))
 
