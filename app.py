@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
@@ -13,16 +15,20 @@ from chainlit import server
 from chainlit.chat_context import chat_contexts
 from chainlit.config import config
 from chainlit.context import init_ws_context
+from chainlit.element import ElementBased
+from chainlit.input_widget import InputWidget, Select
 from chainlit.session import WebsocketSession
 
 from rag import view, web
 from rag.desk import Desk, incident, remember
 from rag.door import Door, guard_events, refusal
 from rag.errors import RagError
+from rag.flow import flowing
+from rag.gate import Event, Retrieved, Shown
 from rag.labels import Labels, labels_for, labels_of, preferred
 from rag.prompts import Template, load
 from rag.settings import Settings
-from rag.types import Answer
+from rag.types import Answer, Citation, Hit
 
 log = logging.getLogger("citewell")
 try:
@@ -83,6 +89,8 @@ async def starters(_user: cl.User | None, language: str | None) -> list[cl.Start
 
 @cl.on_chat_start
 async def start() -> None:
+    if settings.has_model:
+        await _offer_engines(reader())
     cl.user_session.set("history", ())
     cl.user_session.set("turn", asyncio.Lock())
 
@@ -115,21 +123,76 @@ async def _answer(question: str, labels: Labels) -> None:
     profile = cl.user_session.get("chat_profile")
     template = templates.get(profile if profile in templates.good else settings.prompt)
     history = cl.user_session.get("history")
-    answer = await asyncio.to_thread(partial(assistant.ask, question, history, prompt=template.name))
-    cl.user_session.set("history", remember(history, question, answer))
-    await _show(answer, template, labels_of(answer))
+    ask = partial(assistant.stream, question, history, prompt=template.name, engine=_engine())
+    page = Page(template, labels)
+    try:
+        async with aclosing(flowing(lambda stop: ask(stop=stop))) as items:
+            async for item in items:
+                await page.show(item)
+                if isinstance(item, Answer):
+                    cl.user_session.set("history", remember(history, question, item))
+    finally:
+        await page.close()
 
 
-async def _show(answer: Answer, template: Template, labels: Labels) -> None:
-    if answer.hits:
-        name = labels.say("step.title", count=len(answer.hits))
+async def _offer_engines(labels: Labels) -> None:
+    """Who writes the answers of this conversation; kept by Chainlit under its name."""
+    engines = {labels.say(f"engine.{engine}"): engine for engine in ("model", "extractive")}
+    first = "extractive" if settings.engine == "extractive" else "model"
+    choice: list[InputWidget] = [
+        Select(id="engine", label=labels.say("engine.label"), items=engines, initial_value=first)
+    ]
+    await cl.ChatSettings(choice).send()
+
+
+def _engine() -> str | None:
+    """What the reader chose; None where there is no choice."""
+    return (cl.user_session.get("chat_settings") or {}).get("engine")
+
+
+class Page:
+    """One answer in the page: the passages, a model's sentences as they come, and what takes their place at last."""
+
+    def __init__(self, template: Template, labels: Labels) -> None:
+        self._template, self._labels = template, labels
+        self._message, self._has_step = cl.Message(""), False
+        self._citations: list[Citation] = []
+
+    async def show(self, item: Event | Answer) -> None:
+        if isinstance(item, Retrieved):
+            await self._step(item.hits, item.understood)
+        elif isinstance(item, Shown):
+            self._citations += item.citations
+            await self._message.stream_token(view.sentence(item.sentence))
+        elif isinstance(item, Answer):
+            await self._whole(item, labels_of(item))
+
+    async def close(self) -> None:
+        """What was shown stays when a reader stops: it is proved, and so has its sources."""
+        if self._message.streaming:
+            part = Answer("", self._labels.language, "answered", "model", "", "", citations=tuple(self._citations))
+            self._message.elements = self._panels(part, self._labels)
+            await self._message.update()
+            await cl.ElementSidebar.set_elements([])
+
+    async def _step(self, hits: Sequence[Hit], understood: str) -> None:
+        labels, self._has_step = self._labels, True
+        name = labels.say("step.title", count=len(hits))
         async with cl.Step(name=name, type="tool", show_input=False, metadata={"icon": "book-open"}) as step:
-            read_as = labels.say("step.understood", question=view.escape(answer.understood))
-            step.output = "\n\n".join([read_as] * bool(answer.understood) + [view.passages(answer.hits, labels)])
-    panels = [_panel(props) for props in view.panels(answer, desk.sources() or {}, labels, root)]
-    text = view.markdown(answer, labels, layout=template.layout, show_original=template.show_original)
-    await cl.Message(text, elements=panels).send()
-    await cl.ElementSidebar.set_elements([])  # a panel opens when a chip is clicked, not by itself
+            read_as = labels.say("step.understood", question=view.escape(understood))
+            step.output = "\n\n".join([read_as] * bool(understood) + [view.passages(hits, labels)])
+
+    async def _whole(self, answer: Answer, labels: Labels) -> None:
+        self._labels, message, template = labels, self._message, self._template
+        if answer.hits and not self._has_step:
+            await self._step(answer.hits, answer.understood)
+        message.content = view.markdown(answer, labels, layout=template.layout, show_original=template.show_original)
+        message.elements = self._panels(answer, labels)
+        await (message.update() if message.streaming else message.send())
+        await cl.ElementSidebar.set_elements([])  # a panel opens when a chip is clicked, not by itself
+
+    def _panels(self, answer: Answer, labels: Labels) -> list[ElementBased]:
+        return [_panel(props) for props in view.panels(answer, desk.sources() or {}, labels, root)]
 
 
 def _panel(props: dict[str, str]) -> cl.CustomElement:

@@ -99,6 +99,7 @@
     for (const step of document.querySelectorAll('[data-step-type="assistant_message"]')) {
       const content = step.querySelector('.message-content')
       if (spoken.has(step) || !content || !content.innerText.trim()) continue
+      if (document.querySelector('#stop-button')) continue // not whole yet
       spoken.add(step)
       live.textContent = `${words.answer} ${speech(content)}`
     }

@@ -14,7 +14,7 @@ from rag.cite import Cited, Citer, Refused, shown
 from rag.context import Context, Place, place
 from rag.language import detect, fold, to_traditional
 from rag.split import connective
-from rag.types import AnswerSentence, Citation, Draft, Sentence
+from rag.types import AnswerSentence, Citation, Draft, Hit, Sentence
 from rag.written import Writing, Written, without_thoughts
 
 if TYPE_CHECKING:
@@ -24,6 +24,14 @@ _CITED = 8  # sources that one sentence may name; more is a marker on everything
 _READ = 12  # sentences that are looked at beyond three for each that an answer may have
 _OPENING = 40  # UTF-8 bytes of a label at most; they weigh Latin and Chinese script alike
 _QUOTED = re.compile("[«“\"「『]([^«»“”\"「」『』]+)[»”\"」』]")
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The passages that a model is about to be asked with; `understood` as in an Answer."""
+
+    hits: tuple[Hit, ...]
+    understood: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Withheld:
     reason: str
 
 
-Event = Shown | Withheld
+Event = Retrieved | Shown | Withheld
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rag.coverage import Coverage
 from rag.evidence import Evidence, Evidences
 from rag.extract import Chosen
-from rag.gate import Event
+from rag.gate import Event, Retrieved
 from rag.guard import Guard
 from rag.hear import Heard, Hearing
 from rag.prompts import load
@@ -182,6 +182,7 @@ class Assistant:
             return self._parts.writer.extract(task)
         near = self._parts.evidences.near(best.query, best.found, _NEAR)
         task = replace(task, near=near, limit=len(chosen) if heard.wish.halved else limit)
+        yield Retrieved(hits, heard.understood)
         return (yield from self._parts.writer.write(task, stop))
 
     def _best(self, heard: Heard, limit: int) -> LookedUp:

@@ -67,6 +67,11 @@ def panels(answer: Answer, sources: Mapping[str, Source], labels: Labels, root: 
     return [_panel(citation, sources, labels, root) for citation in answer.citations]
 
 
+def sentence(one: AnswerSentence) -> str:
+    """A sentence of an answer that is still being written."""
+    return f"{escape(one.text)} {_chips(one.citations)} "
+
+
 def _panel(citation: Citation, sources: Mapping[str, Source], labels: Labels, root: str) -> dict[str, str]:
     before, cited, after = panel(citation, sources)
     says = labels.say
@@ -231,6 +236,7 @@ def _remarks(page: _Page) -> list[str]:
             found.setdefault((key, page.labels.name_of(citation.language)), []).append(citation.number)
     says = page.labels.say
     lines = [says(key, numbers=_chips(dict.fromkeys(ns)), language=name) for (key, name), ns in found.items()]
+    lines += [says("answer.written")] if page.answer.engine == "model" else []
     return lines + ([says("answer.withheld", count=page.answer.withheld)] if page.answer.withheld else [])
 
 
