@@ -7,6 +7,7 @@ signals that anyone can read in `data/guard.yaml`; the rule and the sum are kept
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +25,11 @@ _WEAK = (".open", ".word")
 _FRAMES = ("calm.", "frame.", "sign.")  # never taken from another language: "cause" is in half of them
 _HAN = re.compile("[\u3400-\u9fff]")
 _DANGERS = ("emergency.self_harm", "emergency.body")
-_KINDS = ("self_harm", "body", "personal")
-_SOME, _MUCH = 0.4, 0.78  # shares of `Likeness` from which it counts
+_KINDS = ("self_harm", "body")
+_SOME, _MUCH = 0.4, 0.6  # shares of `Likeness` from which it counts
+_TALK = 0.6  # the share of small talk from which a phrase of it suffices
+_NONE = 0.05  # the share of both dangers below which the message is unlike any
+_FLOOR = 1e-4  # shares below this say nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,12 @@ class Message:
         """The signals that the likeness gives."""
         names = {f"sure_{kind}.much" for kind in _KINDS if self.like[kind] >= _MUCH}
         names |= {f"like_{kind}.some" for kind in _KINDS if _SOME <= self.like[kind] < _MUCH}
-        return names | ({"unlike_plain.much"} if self.like["plain"] >= _MUCH else set())
+        return names | ({"calm.unlike"} if sum(self.like[kind] for kind in _KINDS) < _NONE else set())
+
+    @property
+    def odds(self) -> float:
+        """The natural logarithm of how much more it is like personal questions than like plain ones."""
+        return math.log((self.like["personal"] + _FLOOR) / (self.like["plain"] + _FLOOR))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ class Guard:
     def read(self, message: str, language: Language) -> Message:
         found = self.clauses(message, language)
         parts = tuple(Part(clause, self._seen(clause, language)) for clause in found)
-        return Message(parts, self.likeness.of(plain(found)))
+        return Message(parts, self.likeness.of(plain(found, self.rules[language].classes)))
 
     def clauses(self, message: str, language: Language) -> tuple[Clause, ...]:
         """The clauses of a message with its disguises off; of a long one, its start and its end."""
@@ -119,7 +128,7 @@ class Guard:
         for code in sorted(self.rules, key=lambda code: code != language):
             text = _take_away(text, self.rules[code].talk, kinds)
         kinds.discard("filler")
-        if not kinds or (text and now.like["about"] < _MUCH):
+        if not kinds or (text and now.like["about"] < _TALK):
             return None
         why = "is like small talk and has a phrase of it" if text else "is nothing but small talk"
         return Decision(f"about.{min(kinds, key=self.table.about.index)}", f"the message {why}", "about")
@@ -127,7 +136,7 @@ class Guard:
     def _personal(self, now: Message, earlier: Sequence[Message]) -> Decision | None:
         names = {name for message in earlier for part in message.parts for name in part.seen}
         context = {f"{group}.earlier" for group in ("who", "case") if any(n.startswith(f"{group}.") for n in names)}
-        found = self._weigh("personal", case_units(now.parts, context | now.likes))
+        found = self._weigh("personal", case_units(now.parts, {*context, self._grade(now)}))
         rule = f"personal.{asked_for(found)}"
         if not found and earlier and self._hangs_on(now, "follow.personal"):
             was = self._personal(earlier[-1], earlier[:-1])
@@ -135,6 +144,10 @@ class Guard:
             found = self._weigh("personal", [hanging]) if was else ()
             rule = was.rule if was else rule
         return Decision(rule, reason(found), "boundary") if found else None
+
+    def _grade(self, message: Message) -> str:
+        odds = message.odds
+        return next(name for name, lowest in self.table.grades.items() if odds >= lowest)
 
     def _weigh(self, name: str, units: Sequence[set[str]]) -> tuple[Signal, ...]:
         return weigh(self.table.signals, self.table.scores[name], units)
@@ -145,7 +158,9 @@ class Guard:
 
 
 def _search(rules: Rules, text: str, groups: tuple[str, ...] = ("",)) -> frozenset[str]:
-    return frozenset(name for name, pattern in rules.signals.items() if name.startswith(groups) and pattern.search(text))
+    return frozenset(
+        name for name, pattern in rules.signals.items() if name.startswith(groups) and pattern.search(text)
+    )
 
 
 def _take_away(text: str, talk: Sequence[tuple[str, re.Pattern[str]]], kinds: set[str]) -> str:

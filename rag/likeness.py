@@ -1,15 +1,16 @@
 """How alike a message is to examples of each kind: one signal of the guard, for what no pattern foresaw.
 
-A linear score over words, pairs of words and groups of letters (hashed, as in fastText: Joulin et al. 2017),
-fitted on the sentences of `data/<language>/examples.yaml` by `benchmarks/likeness.py`. No model of a language: it
-knows nothing but which pieces of those sentences speak for which kind. It never decides alone.
+A linear score over runs of words (hashed, as in fastText: Joulin et al. 2017), fitted on the sentences of
+`data/<language>/examples.yaml` by `benchmarks/likeness.py`. Words of one class (a relative, a disease, a treatment,
+a drug, a doctor, a number) are put down as their class first, so that what is learned is how people ask and not what
+about. No model of a language, and it never decides alone.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent / "data"
 WEIGHTS = DATA / "likeness.npz"
 KINDS = ("plain", "personal", "self_harm", "body", "about")
-SLOTS = 1 << 15
+SLOTS = 1 << 16
 _HAN = re.compile("[\u3400-\u9fff]")
+_NUMBER = re.compile(r"\d{1,20}(?:[.,]\d{1,20})?")
 _LONGEST = 1500
+_STEM = 5  # letters by which two forms of a word are taken for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Likeness:
             return cls(stored["weights"].astype(np.float32))
 
     def of(self, text: str) -> Mapping[str, float]:
-        """The share of each kind, 0 to 1, together 1; `text` is what `plain` gives. Of a long text the end is looked at."""
+        """The share of each kind, 0 to 1, together 1; `text` is what `plain` gives. Of a long text the end counts."""
         import numpy as np
 
         slots = pieces(text[-_LONGEST:])
@@ -52,21 +55,27 @@ class Likeness:
         return dict(zip(KINDS, (shares / shares.sum()).tolist(), strict=True))
 
 
-def plain(parts: Sequence[Clause]) -> str:
-    """Clauses as the text that `of` takes: questions keep their mark."""
-    return " ".join(part.text + " ?" * part.is_asked for part in parts)
+def plain(parts: Sequence[Clause], classes: Sequence[tuple[str, re.Pattern[str]]]) -> str:
+    """Clauses as the text that `of` takes: words of `classes` are replaced by the class's sign, numbers by N, and
+    questions keep their mark."""
+    text = " ".join(part.text + " ?" * part.is_asked for part in parts)
+    for sign, words in classes:
+        text = words.sub(sign, text)
+    return _NUMBER.sub("N", text)
 
 
 def pieces(text: str) -> list[int]:
-    """The slots of the pieces of `text`, each once: words, pairs of words, groups of 3 to 5 letters; for Chinese
-    groups of 1 to 3 characters."""
-    padded = f" {text} "
-    found = set()
-    if _HAN.search(text):
-        sizes: tuple[int, ...] = (1, 2, 3)
-    else:
-        words = text.split()
-        found = {f"w{word}" for word in words} | {f"b{a} {b}" for a, b in zip(words, words[1:], strict=False)}
-        sizes = (3, 4, 5)
-    found |= {padded[i : i + size] for size in sizes for i in range(len(padded) - size + 1)}
+    """The slots of the pieces of `text`, each once: groups of 3 to 5 letters and runs of up to three words, whole and
+    by their first letters; for Chinese groups of one to four characters."""
+    padded, is_han = f" {text} ", bool(_HAN.search(text))
+    sizes = (1, 2, 3, 4) if is_han else (3, 4, 5)
+    found = {padded[i : i + size] for size in sizes for i in range(len(padded) - size + 1)}
+    if not is_han:
+        words = ["^", *text.split(), "$"]
+        found |= {f"w{run}" for run in _runs(words)} | {f"s{run}" for run in _runs([word[:_STEM] for word in words])}
+        found |= {f"k{a} {b}" for a, b in zip(words, words[2:], strict=False)}
     return sorted({zlib.crc32(piece.encode()) % SLOTS for piece in found})
+
+
+def _runs(words: Sequence[str]) -> Iterator[str]:
+    return (" ".join(words[i : i + size]) for size in (1, 2, 3) for i in range(len(words) - size + 1))

@@ -28,6 +28,8 @@ DATA = Path(__file__).parent / "data"
 
 _TOKEN = re.compile(r"\\.|<(\w+)>|( \.\. |\.\.)|( ~ |~)|('|\*)|([^\W_]+)")
 _GAPS = {" .. ": "(?: .{0,40})? ", " ~ ": "(?: .{0,15})? ", "..": ".{0,12}", "~": ".{0,4}"}
+#: Lists of words that the likeness reads as one word: the list and its sign.
+_CLASSES = {"relative": "R", "disease": "D", "drug": "G", "treat": "T", "doctor": "M"}
 _SHORT = {"'": " ?", "*": "[a-z]{0,12}"}
 
 
@@ -60,21 +62,24 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`data/guard.yaml`: the signals by name, the scores by outcome, and the bounds on work."""
+    """`data/guard.yaml`: the signals by name, the scores by outcome, the bounds on work, and
+    the grades of likeness."""
 
     signals: Mapping[str, Signal]
     scores: Mapping[str, Score]
     about: tuple[str, ...]
     limits: Mapping[str, int]
+    grades: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One language's patterns, compiled. `polite` is what stands around a question ("I'd like to know"), `talk`
-    holds small talk, phrase by phrase with its kind; clauses end before `breaks`. `keys` are words worth mending, `real` those that only
-    look like them."""
+    """One language's patterns, compiled. `polite` is what stands around a question ("I'd like to know"), `talk` holds
+    small talk, phrase by phrase with its kind; clauses end before `breaks`. `keys` are words worth mending, `real`
+    those that only look like them; `classes` are words that `likeness` takes for one another, with the class's sign."""
 
     signals: Mapping[str, re.Pattern[str]]
+    classes: tuple[tuple[str, re.Pattern[str]], ...]
     talk: tuple[tuple[str, re.Pattern[str]], ...]
     polite: re.Pattern[str]
     breaks: re.Pattern[str]
@@ -89,7 +94,7 @@ def load_table() -> Table:
         name: Score(entry["threshold"], tuple(map(frozenset, entry["needs"])), frozenset(entry["groups"]))
         for name, entry in data["scores"].items()
     }
-    return Table(signals, scores, tuple(data["about"]), data["limits"])
+    return Table(signals, scores, tuple(data["about"]), data["limits"], data["grades"])
 
 
 def load_rules(language: Language) -> Rules:
@@ -103,6 +108,9 @@ def load_rules(language: Language) -> Rules:
 
     return Rules(
         signals={name: compiled(patterns) for name, patterns in data["signals"].items()},
+        classes=tuple(
+            (sign if not is_spaced else f" {sign} ", compiled([f"<{name}>"])) for name, sign in _CLASSES.items()
+        ),
         talk=tuple(
             (kind, compiled([phrase]))
             for kind, patterns in (data["about"] | {"filler": data["filler"]}).items()

@@ -58,7 +58,7 @@ def case_units(parts: Sequence[Part], context: Iterable[str]) -> list[set[str]]:
         if is_near and (is_asking or any(name.endswith(".own") for name in unit)):
             unit.add("near.person")
         units.append({*unit, *told, *context, *(("shape.story",) if is_story else ())})
-    return [unit - {"unlike_plain.much"} for unit in units] if is_story else units
+    return units
 
 
 def weigh(signals: Mapping[str, Signal], score: Score, units: Iterable[Iterable[str]]) -> tuple[Signal, ...]:
