@@ -19,7 +19,7 @@ from chainlit.element import ElementBased
 from chainlit.input_widget import InputWidget, Select
 from chainlit.session import WebsocketSession
 
-from rag import view, web
+from rag import choice, view, web
 from rag.desk import Desk, incident, remember
 from rag.door import Door, guard_events, refusal
 from rag.errors import RagError
@@ -41,7 +41,10 @@ site = web.Site(partial(server.get_html_template, root), desk.sources, Path(conf
 config.ui.default_theme = "system"  # type: ignore[assignment]  # the page knows it, Chainlit's own check does not
 web.install(server.app, site)
 server.app.add_middleware(Door, origins=config.project.allow_origins, root=root)
-guard_events(server.sio.handlers["/"])
+handlers = server.sio.handlers["/"]
+choose = handlers[choice.EVENT]
+guard_events(handlers)
+handlers[choice.EVENT] = choice.choosing(choose)
 
 
 @cl.on_app_startup
@@ -137,12 +140,12 @@ async def _answer(question: str, labels: Labels) -> None:
 
 async def _offer_engines(labels: Labels) -> None:
     """Who writes the answers of this conversation; kept by Chainlit under its name."""
-    engines = {labels.say(f"engine.{engine}"): engine for engine in ("model", "extractive")}
+    engines = {labels.say(f"engine.{engine}"): engine for engine in choice.ENGINES}
     first = "extractive" if settings.engine == "extractive" else "model"
-    choice: list[InputWidget] = [
+    inputs: list[InputWidget] = [
         Select(id="engine", label=labels.say("engine.label"), items=engines, initial_value=first)
     ]
-    await cl.ChatSettings(choice).send()
+    await cl.ChatSettings(inputs).send()
 
 
 def _engine() -> str | None:

@@ -30,7 +30,7 @@ LAYERS = [
     ["unmask", "rules", "likeness", "weigh", "guard", "notices", "reply", "wishes", "hear"],
     ["labels", "escape", "excerpt", "view"],
     ["timing", "writer", "pipeline", "wire", "jsonl", "doctor"],
-    ["source_page", "web", "door", "desk"],
+    ["source_page", "web", "choice", "door", "flow", "desk"],
     ["__init__", "__main__"],
 ]
 ORDER = {name: (depth, place) for depth, names in enumerate(LAYERS) for place, name in enumerate(names)}
