@@ -31,6 +31,10 @@ class Alignment:
     recalled: frozenset[int] = frozenset()
 
     @property
+    def claims(self) -> tuple[Claim, Claim]:
+        return self.sentence, self.evidence
+
+    @property
     def is_same_language(self) -> bool:
         return self.sentence.language == self.evidence.language
 

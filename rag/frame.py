@@ -13,7 +13,7 @@ _ADDED = {
     "adds a restriction": "only",
     "changes an amount": "over under",
     "changes a comparison": "more less than superlative",
-    "changes the order in time": "before after during",
+    "changes the order in time": "before after",
     "adds a cause": "cause due result",
     "raises how often": "usual",
     "adds an obligation": "must",
@@ -27,7 +27,7 @@ _DROPPED = {
     "drops a restriction": "only",
     "changes an amount": "over under approx",
     "changes a comparison": "more less than superlative",
-    "changes the order in time": "before after during",
+    "changes the order in time": "before after",
     "drops an obligation": "must",
     "drops 'without'": "without",
     "drops a condition": "needed",
@@ -41,7 +41,7 @@ _ANSWERS = {
     "more": ("more", "comparative"),
 }
 #: What each language says in a way of its own.
-_OWN_WAYS = frozenset(("during", "superlative", "due"))
+_OWN_WAYS = frozenset(("superlative", "due"))
 #: Before an enumeration these hold for all of it.
 _GOVERNING = frozenset(["possible", "usual", "must", "most", "some"])
 #: Words that answer for what the sentence adds, but do not keep what the evidence says.

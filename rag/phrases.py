@@ -157,7 +157,9 @@ def places(words: Sequence[Word], language: Language) -> list[Place]:
     """The place of each word."""
     scan = _Scan(language)
     found = []
-    for word in words:
+    for number, word in enumerate(words):
+        if _begins_clause(words, number, language) and not (scan.condition or scan.suspended):
+            scan.move(marker="", clause=True)
         found.append(scan.step(word))
         if word.keys or word.cue in MARKERS:
             scan.suspended = None
@@ -167,6 +169,24 @@ def places(words: Sequence[Word], language: Language) -> list[Place]:
             _hang_back(words, found, number, word.kind(_POST[language]), scan.count)
     _count_out(words, found, language)
     return found
+
+
+def _begins_clause(words: Sequence[Word], number: int, language: Language) -> bool:
+    """Whether a word that follows a comma begins a clause with a subject of its own: "..., and most patients have"."""
+    if not number or words[number - 1].cue not in (",", "，"):
+        return False
+    if language == "zh":
+        return words[number].cue in _QUANTITIES
+    if words[number].cue != "and":
+        return False
+    has_subject = False
+    for word in words[number + 1 :]:
+        if word.cue in _BREAKS or word.cue == "and":
+            return False
+        if word.cue in _VERBAL or "verb" in word.flags:
+            return has_subject
+        has_subject = has_subject or bool(word.keys)
+    return False
 
 
 def _is_post(word: Word, language: Language) -> bool:

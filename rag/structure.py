@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 from rag.alignment import Alignment
@@ -15,16 +15,14 @@ from rag.phrases import WEAK
 Pair = tuple[Unit, Unit]
 
 #: What stands in such a phrase must stay in one, what does not may not get into one.
-_KEPT = frozenset(("than", "before", "after", "during", "without"))
+_KEPT = frozenset(("than", "before", "after", "without"))
 _NOT_ADDED = _KEPT | {"cause", "due"}
 #: What languages say in ways of their own; other vetoes look after it.
-_OWN_WAYS = frozenset(("during", "without", "due"))
+_OWN_WAYS = frozenset(("without", "due"))
 _OPPOSITE = ({"with", "without"}, {"before", "after"})
 #: Markers that may stand for each other ("once it has healed", "when it has healed").
 _ALIKE = (
     frozenset(("after", "if")),
-    frozenset(("during", "if")),
-    frozenset(("during", "scope")),
     frozenset(("due", "by")),
     frozenset(("due", "cause")),
     frozenset(("due", "scope")),
@@ -42,7 +40,6 @@ _OF = _BARE | {"of", "scope"}
 _VERBAL = frozenset(("aux", "possible", "must", "will", "usual"))
 #: Endings of Turkish nouns that are not the subject.
 _CASE = re.compile(r"\w{3}(?:[iu]n|y?[iu]|y?[ae]|[dt][ae]n?)$")
-_SEPARATORS = frozenset(("and", ",", "、"))
 _NOUN = 6  # words of a noun phrase at most
 
 
@@ -114,10 +111,7 @@ def _may_change(one: Pair, other: Pair, pairs: Sequence[Pair], alignment: Alignm
     if _is_moved(one, other, pairs) or _is_turned(one, other, alignment) or _are_members(one, other, pairs):
         return True
     window = _window(one, other, pairs)
-    mine = _between(alignment.sentence, [pair[0] for pair in window])
-    its = _between(alignment.evidence, [pair[1] for pair in window])
-    closed = _is_closed(mine, alignment.sentence) and _is_closed(its, alignment.evidence)
-    return _is_noun(mine, its) or (closed and _is_list(window, mine, its))
+    return _is_noun(*(_between(c, [p[side] for p in window]) for side, c in enumerate(alignment.claims)))
 
 
 def _may_change_abroad(one: Pair, other: Pair, pairs: Sequence[Pair], alignment: Alignment) -> bool:
@@ -210,29 +204,3 @@ def _is_noun(*sides: Sequence[Unit]) -> bool:
     is_bare = sum(all(unit.word.cue in _BARE for unit in side) for side in sides) == 1
     is_short = all(sum(bool(unit.word.keys) for unit in side) <= _NOUN for side in sides)
     return is_bare and is_short and all(unit.word.cue in _JOINTS for side in sides for unit in side)
-
-
-def _is_list(window: Sequence[Pair], mine: Sequence[Unit], its: Sequence[Unit]) -> bool:
-    """Whether it is one enumeration, whose members changed places and stayed the same themselves."""
-    places = [{pair[side].number: n for n, pair in enumerate(window)} for side in (0, 1)]
-    if any(unit.word.cue and unit.word.cue not in _SEPARATORS | {"filler"} for unit in (*mine, *its)):
-        return False
-    return set(_members(mine, places[0])) == set(_members(its, places[1]))
-
-
-def _is_closed(units: Sequence[Unit], claim: Claim) -> bool:
-    """Whether nothing follows that only the last of them may belong to."""
-    after = claim.units[units[-1].number + 1 :]
-    return not after or bool(after[0].word.cue)
-
-
-def _members(units: Sequence[Unit], place: dict[int, int]) -> Iterable[tuple[int, ...]]:
-    """The members of an enumeration as places of their words in the window, in order."""
-    member: list[int] = []
-    for unit in units:
-        if unit.word.cue in _SEPARATORS and member:
-            yield tuple(member)
-            member = []
-        elif unit.number in place:
-            member.append(place[unit.number])
-    yield tuple(member)

@@ -4,6 +4,7 @@ word that means something was found."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ _ALWAYS_LIMITS = frozenset(["if"])
 _SPARE = frozenset(("like", "purpose", "cause", "despite", "besides"))
 _FINITE = frozenset(["possible", "aux", "must", "usual", "will"])
 _FREE = frozenset(["emphasis", "light", "label", "reporting"])
+_LOCATIVE = re.compile(r"\w{3}[dt][ae]$")
 _ONE = frozenset(("one", "un", "une", "bir", "一"))
 _KNOWN = 1.5
 _UNKNOWN_SHARE = 0.2
@@ -66,6 +68,7 @@ def limits(alignment: Alignment) -> str | None:
         elif unit.place.marker in _LIMITS and not unit.place.is_aside:
             phrases[unit.place.marker, unit.place.phrase].append(n)
     paired = set(alignment.pairs.values())
+    phrases["scope", -1] = _opening(alignment.evidence)
     for (marker, _), places in phrases.items():
         needed = [n for n in places if _FREE.isdisjoint(content[n].word.flags)]
         spare = [n for n in needed if content[n].has("verb") and not content[n].has("weakening")]
@@ -84,12 +87,20 @@ def limits(alignment: Alignment) -> str | None:
     return None
 
 
+def _opening(claim: Claim) -> list[int]:
+    """Places of the words before the first comma where they say by their ending of whom or where it holds (Turkish)."""
+    comma = next((unit.number for unit in claim.units if unit.word.cue == ","), 0)
+    places = [n for n, unit in enumerate(claim.content) if unit.number < comma]
+    is_scope = claim.language == "tr" and places and _LOCATIVE.search(claim.content[places[-1]].word.text)
+    return places if is_scope else []
+
+
 def _holds(marker: str, phrase: list[Unit], alignment: Alignment, paired: set[int]) -> bool:
     """Whether a phrase limits the part of the evidence that is spoken of."""
     said = [alignment.evidence.content[n] for n in paired]
     in_clause = [unit for unit in said if unit.place.clause == phrase[0].place.clause]
-    if not in_clause:
-        return False
+    if not in_clause:  # what a sentence opens with holds for all of its clauses
+        return phrase[0].number <= alignment.evidence.content[0].number
     in_member = any(unit.place.member == phrase[0].place.member for unit in in_clause)
     is_bound = marker in _ALWAYS_LIMITS or (marker in ("before", "after") and alignment.evidence.language != "zh")
     return in_member or is_bound or phrase[0].number < min(unit.number for unit in in_clause)
@@ -177,7 +188,7 @@ def _is_listed(unit: Unit, alignment: Alignment) -> bool:
     """Whether it ends the member of an enumeration that goes on with what is said: of "helps X and Y" one is enough."""
     units, said = alignment.evidence.units, {alignment.evidence.content[n].number for n in alignment.covered}
     clause = [u for u in units if u.place.clause == unit.place.clause]
-    has_verb = any(u.word.cue in _FINITE for u in clause if u.number < unit.number)
+    has_verb = any(u.word.cue in _FINITE or u.has("verb") for u in clause if u.number <= unit.number)
     if unit.place.marker in _LIMITS or not has_verb:
         return False
     rest = [u for u in clause if u.number > unit.number]
