@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag.cite import Cited, renumbered
+from rag.guard import Guard
 from rag.language import is_traditional, to_simplified, to_traditional
 from rag.notices import Notices, load_notices
 from rag.prompts import Template
 from rag.translations import Titles
-from rag.types import Answer, AnswerSentence, Decision, Hit, Language, Outcome, Source
+from rag.types import Answer, AnswerSentence, Decision, Hit, Language, Outcome, Source, Turn
 
 _READ = 2000  # characters of a question that show its script
 _TITLES = 12  # documents named when none of them answers
@@ -100,6 +101,20 @@ class Reply:
         """The first of `keys` that there is a notice for."""
         text = self.notices.say(keys, asked.language, **values)
         return to_traditional(text) if asked.traditional else text
+
+
+def urgent(
+    guard: Guard, notices: Notices, question: str, language: Language, history: Sequence[Turn] = ()
+) -> Answer | None:
+    """What to say to a message that tells of danger, None for any other. Needs neither index nor model nor documents,
+    so that it can be called before they are open; `language` is the question's, one of ours."""
+    decision = guard.before(question, language, history)
+    if not decision or decision.outcome != "emergency":
+        return None
+    text = notices.say((decision.rule, "emergency"), language)
+    is_traditional_wanted = language == "zh" and is_traditional(question[:_READ])
+    shown = to_traditional(text) if is_traditional_wanted else text
+    return Answer(question, language, "emergency", "extractive", "", shown, guard=decision)
 
 
 def _answer(asked: Asked, outcome: Outcome, decision: Decision, text: str) -> Answer:

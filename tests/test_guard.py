@@ -8,6 +8,7 @@ import pytest
 
 from rag.guard import Guard
 from rag.notices import load_notices
+from rag.reply import urgent
 from rag.types import LANGUAGES, Turn
 
 
@@ -108,3 +109,14 @@ ORDERS = ("you should take", "you must", "stop taking", "refuse the", "vous deve
 def test_no_notice_tells_anybody_to_take_or_stop_a_treatment(language):
     said = " ".join(load_notices().texts[language].values()).lower()
     assert not [order for order in ORDERS if order in said]
+
+
+@pytest.mark.parametrize(("language", "question"), DANGER)
+def test_danger_is_answered_before_any_index_is_open(language, question):
+    answer = urgent(guard(), load_notices(), question, language)
+    assert answer is not None and answer.outcome == "emergency" and not answer.citations
+    assert any(char.isdigit() for char in answer.text)  # a number to call
+
+
+def test_nothing_but_danger_is_answered_before_the_index():
+    assert all(urgent(guard(), load_notices(), question, language) is None for language, question in PLAIN + PERSONAL)
