@@ -64,7 +64,7 @@ class Evidences:
         self, retriever: Retriever, searchable: Searchable, shares: Shares = Shares(), *, calibrated: bool = True
     ) -> None:
         """`calibrated` says that the cosines are those of the model that the chance of an answer was fitted with."""
-        self._retriever, self._searchable, self._shares = retriever, searchable, shares
+        self._retriever, self.searchable, self._shares = retriever, searchable, shares
         self._calibrated = calibrated
         self._ceiling = retriever.index.bm25.idf("\0\0")
         self._sentence_keys = lru_cache(_CACHED)(searchable.sentence_keys)

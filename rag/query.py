@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from rag.frequency import is_common, segment
+from rag.frequency import is_common, segment, specificity
 from rag.language import fold, stopwords
 from rag.lexical import tokens
 from rag.split import sentences
@@ -41,6 +41,7 @@ NUMBER_QUESTIONS = frozenset(
     )
 )  # fmt: skip
 _STORY_KINDS = ("cancer", "treatment", "stage")  # what a question takes over from the story told before it
+_RARE = 0.95  # of `specificity`: hardly more than once in a million words
 _NAME = re.compile(r"[^\W\d_][^\W_]*(?:[-'][^\W_]+)*|\d+(?:[.,]\d+)*")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LONG = {"zh": 60, "en": 40, "fr": 40, "tr": 30}  # words (characters in Chinese) from which a message is a story
@@ -49,7 +50,7 @@ _LONG = {"zh": 60, "en": 40, "fr": 40, "tr": 30}  # words (characters in Chinese
 @dataclass(frozen=True, slots=True)
 class Term:
     """Something the question is about. A text covers it by holding any of `keys`. `kind` is the vocabulary's
-    (cancer, drug, verb, ...), or `aspect`; for what the vocabulary does not know it is `name`, `number` or `word`. What
+    (cancer, drug, verb, ...), or `aspect`; for what the vocabulary does not know it is `name`, `number`, `rare` or `word`. What
     a name is put together from (`parts`) covers it as well where all of it is there: "cancers of the bladder" speaks of
     bladder cancer. A word is not `sure` to be of its kind where it has an everyday meaning as well: a round of
     chemotherapy, a round table."""
@@ -92,8 +93,9 @@ def _matches(text: str, language: Language, terms: Terms) -> list[Match]:
     asked about (symptoms). Function words name nothing."""
     longest = terms.find(text, language)
     form = [match for match in longest if kind_of(match, terms) in FORM_KINDS]
-    parts = [m for m in terms.find(text, language, parts=True) if kind_of(m, terms) not in FORM_KINDS] if form else []
-    inner = [part for part in parts if _inside(part, form) and not _inside(part, parts)]
+    asking = [match for match in form if kind_of(match, terms) == "question"]
+    parts = [m for m in terms.find(text, language, parts=True) if kind_of(m, terms) not in FORM_KINDS] if asking else []
+    inner = [part for part in parts if _inside(part, asking) and not _inside(part, parts)]
     found = sorted({*longest, *inner}, key=lambda match: (match.start, match.end, match.concept))
     return [m for m in found if m in form or fold(text[m.start : m.end]) not in stopwords(language)]
 
@@ -191,18 +193,22 @@ def _words(text: str, language: Language, matches: Sequence[Match]) -> Iterator[
         if _HAN.search(word):
             yield from _chinese(word)
         elif len(word) > 1:
-            yield Term(word, frozenset(keys), _kind(word, rest[: found.start()]))
+            yield Term(word, frozenset(keys), _kind(word, rest[: found.start()], language))
 
 
 def _chinese(run: str) -> Iterator[Term]:
     """The words of what is left of a run, without its function words."""
     for word in segment(fold(run)):
         if len(word) > 1 and word not in stopwords("zh"):
-            yield Term(word, frozenset(tokens(word, "zh")), "word")
+            yield Term(word, frozenset(tokens(word, "zh")), _rarity(word, "zh"))
 
 
-def _kind(word: str, before: str) -> str:
+def _kind(word: str, before: str, language: Language) -> str:
     if word[0].isdigit():
         return "number"
     opens = not before.strip(" \"'“«(") or before.rstrip().endswith((".", "?", "!"))
-    return "name" if word[0].isupper() and not opens else "word"
+    return "name" if word[0].isupper() and not opens else _rarity(word, language)
+
+
+def _rarity(word: str, language: Language) -> str:
+    return "rare" if specificity(word, language) >= _RARE else "word"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rag.index import Index
 
 #: Kinds of terms that stand for one thing alone. What the vocabulary does not know is as often as not a name too.
-NAMING_KINDS = frozenset({"name", "number", "word", "drug", "cancer_drug"})
+NAMING_KINDS = frozenset({"name", "number", "rare", "word", "drug", "cancer_drug"})
 POOL = 100  # passages that each of the two rankings brings in
 
 

@@ -596,7 +596,7 @@ def test_a_sentence_is_what_its_citation_says(assistant, settings, sentence, cit
 
 
 def test_a_question_that_was_abstained_from_is_asked_what_it_would_have_cited(assistant, settings):
-    asked = question("q", "What does quinoa do for zebra stripes in Antarctica?", evidence=("Quinoa porridge is easy",))
+    asked = question("q", "Does quinoa porridge replace plitidepsin against hyperthyroidism in Zanzibar?", evidence=("Quinoa porridge is easy",))
     (how,) = configurations(settings, ["citewell"], ["plain"], ["extractive"], None)
     found = Bench(assistant).answer(Cell("dev", asked, how))
     assert found.outcome == "not_in_corpus"

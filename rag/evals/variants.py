@@ -12,7 +12,6 @@ from rag.evidence import Evidence, Evidences
 from rag.pipeline import Parts
 from rag.query import Query
 from rag.retrieve import Found, Retriever, Weights
-from rag.searchable import Searchable
 from rag.types import Hit
 
 if TYPE_CHECKING:
@@ -72,8 +71,7 @@ class Bold(Evidences):
 
 def bold(parts: Parts) -> Parts:
     """The assistant without abstention: what would it have said?"""
-    english = parts.settings.embedding == "local"
-    return replace(parts, evidences=Bold(parts.retriever, Searchable(parts.terms, parts.translations, english)))
+    return replace(parts, evidences=Bold(parts.retriever, parts.evidences.searchable))
 
 
 #: Weights of 0 leave a part out of the ranking and nothing else: the answerer stays as it is.
