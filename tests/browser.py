@@ -67,10 +67,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def started(folder: Path, corpus: Path, prompts: Path) -> Iterator[Server]:
-    """`chainlit run app.py` on a free port, store and log in `folder`; ready for questions."""
+def started(folder: Path, corpus: Path, prompts: Path, **environment: str) -> Iterator[Server]:
+    """`chainlit run app.py` on a free port, store and log in `folder`; ready for questions. `environment` comes on
+    top."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_", "CHROMA_", "CHAINLIT_"))}
-    paths = {"RAG_CORPUS": str(corpus), "RAG_PROMPTS": str(prompts), "RAG_STORE": str(folder / "store")}
+    paths = {"RAG_CORPUS": str(corpus), "RAG_PROMPTS": str(prompts), "RAG_STORE": str(folder / "store"), **environment}
     port, log = _free_port(), folder / "server.log"
     command = [
         sys.executable,
