@@ -81,7 +81,7 @@ def _cues(language: Language) -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 @cache
 def _neutral(language: Language) -> re.Pattern[str]:
-    return _pattern(tables()["neutral"][language], language)
+    return _pattern(f"{tables()['neutral'][language]} | {_data()['neutral'][language]}", language)
 
 
 def cues(text: str, language: Language) -> Iterator[Cue]:
