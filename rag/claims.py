@@ -168,7 +168,8 @@ class Reader:
         things = self._families(own) or (
             self._families(wholes) if not own and not meanings(text, language) else frozenset()
         )
-        if kinds and language == "tr" and _ENDINGS.intersection(kinds) and not _BARE.fullmatch(text):
+        is_ending = " " not in text and not _BARE.fullmatch(text)
+        if kinds and language == "tr" and _ENDINGS.intersection(kinds) and is_ending:
             flags |= {kind for kind in _ENDINGS.intersection(kinds) if kind in ("without", "than") or not things}
         elif kinds and not (language == "zh" and things):
             return Word(text, kinds[0], flags=frozenset(kinds[1:] if kinds[0] != "potential" else ()))
