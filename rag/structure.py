@@ -111,7 +111,8 @@ def _may_change(one: Pair, other: Pair, pairs: Sequence[Pair], alignment: Alignm
     if _is_moved(one, other, pairs) or _is_turned(one, other, alignment) or _are_members(one, other, pairs):
         return True
     window = _window(one, other, pairs)
-    return _is_noun(*(_between(c, [p[side] for p in window]) for side, c in enumerate(alignment.claims)))
+    mine, its = (_between(claim, [pair[side] for pair in window]) for side, claim in enumerate(alignment.claims))
+    return _is_noun(mine, its) or (_is_list(mine) and _is_list(its))
 
 
 def _may_change_abroad(one: Pair, other: Pair, pairs: Sequence[Pair], alignment: Alignment) -> bool:
@@ -197,6 +198,13 @@ def _between(claim: Claim, units: Sequence[Unit]) -> tuple[Unit, ...]:
     """All that stands from the first to the last of some units."""
     numbers = [unit.number for unit in units]
     return claim.units[min(numbers) : max(numbers) + 1]
+
+
+def _is_list(units: Sequence[Unit]) -> bool:
+    """Whether it is an enumeration of things and nothing else."""
+    cues = [unit.word.cue for unit in units]
+    is_bare = all(cue in _BARE | {"and", ",", "、"} for cue in cues) and "and" in cues
+    return is_bare and not any(unit.has("quality") for unit in units)
 
 
 def _is_noun(*sides: Sequence[Unit]) -> bool:

@@ -102,7 +102,9 @@ def _holds(marker: str, phrase: list[Unit], alignment: Alignment, paired: set[in
     if not in_clause:  # what a sentence opens with holds for all of its clauses
         return phrase[0].number <= alignment.evidence.content[0].number
     in_member = any(unit.place.member == phrase[0].place.member for unit in in_clause)
-    is_bound = marker in _ALWAYS_LIMITS or (marker in ("before", "after") and alignment.evidence.language != "zh")
+    own = [unit for unit in alignment.evidence.units[: phrase[0].number] if unit.place.member == phrase[0].place.member]
+    has_verb = alignment.evidence.language == "zh" or any(u.word.cue in _FINITE or u.has("verb") for u in own)
+    is_bound = marker in _ALWAYS_LIMITS or (marker in ("before", "after") and not has_verb)
     return in_member or is_bound or phrase[0].number < min(unit.number for unit in in_clause)
 
 
