@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from model_server import (
+    DIMENSION,
     KEY,
     SECRET,
     Exchange,
@@ -19,6 +20,7 @@ from model_server import (
     chunk_of,
     for_ever,
     hang,
+    honest,
     raw,
     says,
     status,
@@ -27,6 +29,7 @@ from model_server import (
 )
 
 from rag.chunks import BrokenStreamError, Chunks
+from rag.doctor import Finding, examine
 from rag.errors import ModelError, SettingsError
 from rag.ledger import Ledger, SpentError
 from rag.llama import as_llama_index
@@ -424,3 +427,41 @@ def test_any_bytes_are_text_or_a_broken_stream(parts):
 def test_json_of_any_shape_is_read_or_refused():
     for value in ({}, {"choices": 5}, {"choices": [5]}, {"choices": [{"delta": 5}]}, {"choices": [{}]}):
         assert list(Chunks().feed(b"data: " + json.dumps(value).encode() + b"\n\n")) == []
+
+
+# What the doctor says of it
+
+
+def looked_at(what: str, settings: Settings) -> Finding:
+    """One finding of the doctor."""
+    return next(finding for finding in examine(settings) if finding.what == what)
+
+
+def test_the_doctor_asks_the_model_for_a_word():
+    with ModelServer(says("OK")) as server:
+        found = looked_at("language model", settings_of(server))
+        assert found.good and "some-model at 127.0.0.1 answers" in found.detail
+        assert [role for role, _ in server.requests[0].messages] == ["user"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "fix"), [(status(401), "OPENAI_API_KEY"), (status(404), "RAG_MODEL"), (hang, "later")]
+)
+def test_the_doctor_says_what_is_wrong_with_it_and_never_the_key(fault, fix):
+    with ModelServer(fault) as server:
+        found = looked_at("language model", settings_of(server, first_token_seconds=0.3))
+        assert len(server.requests) == 1
+    assert not found.good and found.needed and fix in found.detail
+    assert KEY not in found.detail and SECRET not in found.detail
+
+
+def test_the_doctor_says_what_a_model_would_need():
+    without = looked_at("language model", Settings(openai_api_key=KEY))
+    assert not without.good and not without.needed and "set RAG_MODEL" in without.detail
+    assert KEY not in without.detail
+
+
+def test_the_doctor_asks_an_endpoint_of_embeddings_for_vectors():
+    with ModelServer(honest) as server:
+        found = looked_at("embedding", settings_of(server, embedding="openai"))
+        assert found.good and f"vectors of {DIMENSION} numbers" in found.detail

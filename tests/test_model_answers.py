@@ -18,7 +18,7 @@ from core_world import MARK, PROMPTS, numbers_run_in_order_of_appearance, over, 
 from model_server import SECRET, Behaviour, Exchange, ModelServer, chunk_of, for_ever, hang, says, status, then, writes
 
 from rag.check import open_checker
-from rag.gate import Shown, Withheld
+from rag.gate import Retrieved, Shown, Withheld
 from rag.notices import load_notices
 from rag.pipeline import Assistant
 from rag.settings import Settings
@@ -51,10 +51,12 @@ def with_model(server: ModelServer, world: Assistant | None = None, **changes: o
 
 
 def heard(assistant: Assistant, question: str, history: tuple[Turn, ...] = (), **how: object) -> tuple[list, Answer]:
-    """The events of an answer, and it."""
+    """What came before an answer, the passages apart, and it."""
     *events, answer = assistant.stream(question, history, **how)
     assert isinstance(answer, Answer)
-    return events, answer
+    passages = [event for event in events if isinstance(event, Retrieved)]
+    assert all(event.hits == answer.hits for event in passages) and len(passages) <= 1
+    return [event for event in events if event not in passages], answer
 
 
 @cache
@@ -316,7 +318,7 @@ def test_stop_closes_the_stream_at_the_server():
     with ModelServer(slow) as server:
         stop = Stop()
         events = with_model(server, answer_tokens=4000).stream(ASKED["en"], stop=stop)
-        assert isinstance(next(events), Shown)
+        assert [type(next(events)), type(next(events))] == [Retrieved, Shown]
         stop.set()
         with pytest.raises(StoppedError):
             list(events)
@@ -330,7 +332,7 @@ def test_leaving_the_answer_closes_the_stream_at_the_server():
 
     with ModelServer(slow) as server:
         events: Iterator = with_model(server, answer_tokens=4000).stream(ASKED["en"])
-        next(events)
+        assert [type(next(events)), type(next(events))] == [Retrieved, Shown]
         events.close()
         assert server.requests[0].gone.wait(20)
 
