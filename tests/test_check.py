@@ -127,9 +127,9 @@ FAITHFUL = {
 }
 
 #: Rates below which a change of the check is no good: of corruptions caught, by kind, and of faithful ones passed.
-CAUGHT = {"dev.jsonl": 1.0, "test.jsonl": 0.985}
-CAUGHT_OF_A_KIND = {"dev.jsonl": 1.0, "test.jsonl": 0.945}
-PASSED = {"dev.jsonl": 0.64, "test.jsonl": 0.57}
+CAUGHT = {"dev.jsonl": 1.0, "test.jsonl": 0.99}
+CAUGHT_OF_A_KIND = {"dev.jsonl": 1.0, "test.jsonl": 0.97}
+PASSED = {"dev.jsonl": 0.69, "test.jsonl": 0.58}
 
 
 @cache
