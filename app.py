@@ -6,45 +6,107 @@ import asyncio
 import logging
 import sys
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
 
 import chainlit as cl
 from chainlit import server
+from chainlit.auth import decode_jwt, get_token_from_cookies
 from chainlit.chat_context import chat_contexts
 from chainlit.config import config
 from chainlit.context import init_ws_context
 from chainlit.element import ElementBased
 from chainlit.input_widget import InputWidget, Select
-from chainlit.session import WebsocketSession
+from chainlit.oauth_providers import get_configured_oauth_providers
+from chainlit.session import WebsocketSession, ws_sessions_id
+from chainlit.user_session import user_sessions
+from starlette.datastructures import Headers
+from starlette.requests import Request
 
-from rag import choice, view, web
-from rag.desk import Desk, incident, remember
-from rag.door import Door, guard_events, refusal
-from rag.errors import RagError
+from rag import choice, health, view, web
+from rag.access import Access
+from rag.chats import Host
+from rag.desk import Desk, remember
+from rag.door import refusal
+from rag.errors import RagError, SettingsError
 from rag.flow import flowing
 from rag.gate import Event, Retrieved, Shown
+from rag.incident import incident
 from rag.labels import Labels, labels_for, labels_of, preferred
+from rag.passwords import Passwords
 from rag.prompts import Template, load
-from rag.settings import Settings
+from rag.reception import put_up
+from rag.settings import Settings, distrust_proxies, variables
 from rag.types import Answer, Citation, Hit
 
 log = logging.getLogger("citewell")
 try:
-    settings = Settings.from_environment()
+    settings, access = Settings.from_environment(), Access.from_variables(variables())
+    access.check_host(config.run.host)
+    passwords = Passwords(access.passwords) if access.passwords else None
+    if access.oauth_users and not get_configured_oauth_providers():
+        raise SettingsError("RAG_OAUTH_USERS without a provider", hint="set the OAUTH_ variables of one, see README")
 except RagError as error:
     sys.exit(f"citewell: {error}")
 desk = Desk(settings)
 root = config.run.root_path
-site = web.Site(partial(server.get_html_template, root), desk.sources, Path(config.root) / "public", root)
 config.ui.default_theme = "system"  # type: ignore[assignment]  # the page knows it, Chainlit's own check does not
-web.install(server.app, site)
-server.app.add_middleware(Door, origins=config.project.allow_origins, root=root)
-handlers = server.sio.handlers["/"]
-choose = handlers[choice.EVENT]
-guard_events(handlers)
-handlers[choice.EVENT] = choice.choosing(choose)
+
+
+def signed_in(request: Request) -> bool:
+    """Whether a request bears the cookie of a sign-in; where there is none to bear, always."""
+    if not access.has_sign_in:
+        return True
+    with suppress(Exception):  # whatever is wrong with it, it opens nothing
+        decode_jwt(get_token_from_cookies(request.cookies) or "")
+        return True
+    return False
+
+
+async def say(session: WebsocketSession, text: str) -> None:
+    init_ws_context(session)
+    await cl.Message(text).send()
+    chat_contexts.pop(session.id, None)
+
+
+def forget(session_id: str) -> None:
+    """Chainlit never frees its contexts, and makes an entry anew for an answer that ends after its conversation."""
+    chat_contexts.pop(session_id, None)
+    user_sessions.pop(session_id, None)
+
+
+distrust_proxies()
+pages = partial(server.get_html_template, root)
+web.install(server.app, web.Site(pages, desk.sources, Path(config.root) / "public", root, signed_in))
+health.install(server.app, health.Health(lambda: desk.state, health.look_at(settings)), root)
+host = Host(WebsocketSession.get, WebsocketSession.get_by_id, lambda: len(ws_sessions_id), say, forget)
+providers = get_configured_oauth_providers()
+chats = put_up(server.app, server.sio, host, settings, access, bound=config.run.host, root=root, providers=providers)
+
+if passwords:
+
+    @cl.password_auth_callback
+    async def by_password(name: str, password: str) -> cl.User | None:
+        assert passwords
+        return cl.User(name) if await asyncio.to_thread(passwords.are_right, name, password) else None
+
+
+if access.header:
+
+    @cl.header_auth_callback
+    async def by_header(headers: Headers) -> cl.User | None:
+        name = headers.get(access.header or "", "")
+        return cl.User(name) if 0 < len(name) <= 200 else None
+
+
+if access.oauth_users:
+
+    @cl.oauth_callback
+    async def by_oauth(
+        _provider: str, _token: str, _told: dict[str, str], user: cl.User, _id: str | None = None
+    ) -> cl.User | None:
+        return cl.User(user.identifier) if access.lets_in(user.identifier) else None
 
 
 @cl.on_app_startup
@@ -134,6 +196,7 @@ async def _answer(question: str, labels: Labels) -> None:
                 await page.show(item)
                 if isinstance(item, Answer):
                     cl.user_session.set("history", remember(history, question, item))
+                    chats.settle(cl.context.session, item)
     finally:
         await page.close()
 
@@ -211,3 +274,6 @@ async def stop(sid: str) -> None:
         await cl.Message(reader().say("notice.stopped")).send()
         if session.current_task:
             session.current_task.cancel()
+
+
+chats.guard(server.sio.handlers["/"])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rag.errors import RagError
 from rag.evals.command import COMMANDS as EVALUATION
+from rag.passwords import COMMANDS as SIGN_IN
 from rag.settings import ENGINES, LANGUAGE_CHOICES, Settings
 
 if TYPE_CHECKING:
@@ -240,6 +241,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, tupl
     **EVALUATION,
     "prompts": (_prompts, "the prompt templates, and what is wrong with the broken ones", ()),
     "translations": (_translations, "which sentences are translated, stale or suspicious", (_FILL,)),
+    **SIGN_IN,
     "doctor": (_doctor, "what is there, what is not, and the fix", ()),
 }
 

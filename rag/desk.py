@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
-import traceback
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
@@ -45,14 +43,25 @@ class Desk:
         ready = opening is not None and opening.done() and not opening.exception()
         return opening.result().sources if ready and opening else None
 
+    @property
+    def state(self) -> str:
+        """What of the documents: "ready" when their index was verified and is open, "preparing", "failed"."""
+        if self._opening is None or not self._opening.done():
+            return "preparing"
+        return "failed" if self._opening.exception() else "ready"
+
     def _open(self, opening: Future[Assistant]) -> None:
         try:
             from rag.pipeline import open_assistant
 
             opening.set_result(open_assistant(self._settings))
         except Exception as error:  # whoever waits gets it, and the operator reads it here
-            _log.error("the documents cannot be opened: %s", error if isinstance(error, RagError) else repr(error))
+            _log.error("the documents cannot be opened: %s", _what(error))
             opening.set_exception(error)
+
+
+def _what(error: Exception) -> str:
+    return str(error) if isinstance(error, RagError) else type(error).__name__
 
 
 def remember(history: tuple[Turn, ...], question: str, answer: Answer) -> tuple[Turn, ...]:
@@ -60,11 +69,3 @@ def remember(history: tuple[Turn, ...], question: str, answer: Answer) -> tuple[
     new = (Turn("user", question[:TURN_LENGTH]), Turn("assistant", answer.text[:TURN_LENGTH]))
     return (*history, *new)[-TURNS:]
 
-
-def incident(error: Exception) -> str:
-    """A code for the reader, and in the log what happened under it: our own errors name files and fixes; of others
-    the kind and the place, since their text may hold what a reader wrote."""
-    code = secrets.token_hex(3)
-    what = str(error) if isinstance(error, RagError) else type(error).__name__
-    _log.error("code %s: %s\n%s", code, what, "".join(traceback.format_tb(error.__traceback__)))
-    return code

@@ -1,24 +1,27 @@
-"""What may come in: requests of our own page, well-formed messages. It runs before Chainlit sees a thing."""
+"""What may come in over HTTP: requests of our own page, of bounded size. It runs before Chainlit sees a thing."""
 
 from __future__ import annotations
 
+import json
 import logging
-import uuid
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from rag.access import Access, is_loopback
+from rag.frames import FRAME_LIMIT, QUESTION_LIMIT
+from rag.incident import incident
 from rag.labels import CHAINLIT_TAGS, Labels, preferred
+from rag.limits import Ration, address_of
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Any], Awaitable[None]]
 Receive = Callable[[], Awaitable[Any]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Handler = Callable[..., Awaitable[Any]]
 
-#: Longest question in characters; a longer one is told so.
-QUESTION_LIMIT = 4000
+#: Most bytes of a body or of one message of a websocket, of a query, and of all headers.
+BODY_LIMIT, QUERY_LIMIT, HEADER_LIMIT = 4 * FRAME_LIMIT, 8_192, 32_768
 #: All that the page asks for; the other routes of Chainlit and its framework (uploads, elements, MCP, schema, its
 #: answer to any address) are never reached.
 OPEN = frozenset(
@@ -27,27 +30,18 @@ OPEN = frozenset(
         "/auth/config",
         "/favicon",
         "/health",
+        "/healthz",
         "/logo",
         "/nothing",
         "/project/settings",
         "/project/translations",
+        "/readyz",
         "/set-session-cookie",
         "/user",
     }
 )
 OPEN_FOLDERS = ("/assets/", "/avatars/", "/public/", "/sources/", "/ws/socket.io/")
-#: Socket events that this page never sends: edits, audio, settings, favourites, messages of a hosting window.
-UNUSED_EVENTS = (
-    "edit_message",
-    "message_favorite",
-    "fetch_favorites",
-    "window_message",
-    "audio_start",
-    "audio_chunk",
-    "audio_end",
-    "chat_settings_change",
-    "chat_settings_edit",
-)
+_SOCKET = "/ws/socket.io/"
 _LOCALISED = ("/project/translations", "/project/settings")
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -58,56 +52,165 @@ _HEADERS = (
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
 )
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
 _log = logging.getLogger("citewell")
 
 
-class Door:
-    """ASGI middleware: refuses other origins, sends what is not open to `/nothing`, settles the language, sets
-    security headers."""
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`hosts` are the names the page may be asked for by, None for any: a page elsewhere may point a name of its own
+    at this machine. `pages` and `posts` are routes of the sign-in; `knocks` rations tries to sign in."""
 
-    def __init__(self, app: App, *, origins: Collection[str] = (), root: str = "") -> None:
-        self._app = app
-        self._origins = frozenset(origins)
-        self._root = root
+    origins: Collection[str] = ()
+    hosts: Collection[str] | None = None
+    pages: Collection[str] = ()
+    posts: Collection[str] = ()
+    knocks: Ration | None = None
+    root: str = ""
+
+    @classmethod
+    def of(cls, access: Access, host: str, root: str, knocks: Ration, providers: Collection[str] = ()) -> Rules:
+        """Those of a page that is bound to `host`; `providers` are those of OAuth."""
+        named = {"localhost", "127.0.0.1", "[::1]", *(urlsplit(origin).netloc for origin in access.origins)}
+        pages, posts = {"/login", "/login/callback"}, {"/logout"}
+        posts |= {"/login"} if access.passwords else set()
+        posts |= {"/auth/header"} if access.header else set()
+        if access.oauth_users:
+            pages |= {f"/auth/oauth/{name}{end}" for name in providers for end in ("", "/callback")}
+        return cls(
+            access.origins,
+            named if is_loopback(host) and not access.proxies else None,
+            pages if access.has_sign_in else (),
+            posts if access.has_sign_in else (),
+            knocks,
+            root,
+        )
+
+
+class Door:
+    """ASGI middleware: refuses other origins and what is too large, sends what is not open to `/nothing`, settles the
+    language, sets security headers, and answers for whatever fails behind it with a code."""
+
+    def __init__(self, app: App, *, rules: Rules) -> None:
+        self._app, self._rules = app, rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
-        path = scope["path"].removeprefix(self._root)
+        path = scope["path"].removeprefix(self._rules.root)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        if path.startswith("/ws/socket.io/") and not self._is_ours(headers):
-            return await _refuse(scope, send, 403)
-        if path not in OPEN and not path.startswith(OPEN_FOLDERS):
-            if scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD"):
-                return await _refuse(scope, send, 404)
-            scope = {**scope, "path": f"{self._root}/nothing", "raw_path": b"/nothing", "query_string": b""}
+        if status := self._refusal(scope, path, headers):
+            return await _refuse(scope, send, status)
+        if not self._is_open(path):
+            scope = {**scope, "path": f"{self._rules.root}/nothing", "raw_path": b"/nothing", "query_string": b""}
         if path in _LOCALISED:
             scope = {**scope, "query_string": _with_language(scope["query_string"], headers.get("accept-language"))}
-        return await self._app(scope, receive, _with_headers(send))
+        return await self._enter(scope, receive, send)
+
+    def _refusal(self, scope: Scope, path: str, headers: MutableMapping[str, str]) -> int | None:
+        """The status of what is not let in, None for what is."""
+        rules, reads = self._rules, scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_LIMIT:
+            return 431
+        if len(scope["query_string"]) > QUERY_LIMIT:
+            return 414
+        if rules.hosts is not None and _without_port(headers.get("host", "")) not in rules.hosts:
+            return 421
+        if path.startswith(_SOCKET):
+            return None if self._is_ours(headers) else 403
+        if reads:
+            return None
+        if scope["type"] == "websocket" or path not in {"/set-session-cookie", *rules.posts}:
+            return 404
+        if scope["method"] != "POST":
+            return 405
+        if not self._is_ours(headers):
+            return 403
+        knocks = rules.knocks if path in ("/login", "/auth/header") else None
+        return 429 if knocks is not None and knocks.take(address_of(scope.get("client"))) else None
+
+    def _is_open(self, path: str) -> bool:
+        return path in OPEN or path in self._rules.pages or path in self._rules.posts or path.startswith(OPEN_FOLDERS)
 
     def _is_ours(self, headers: MutableMapping[str, str]) -> bool:
         """A browser names the origin of every socket; programs that are no browser name none."""
         origin = headers.get("origin")
-        return origin is None or origin in self._origins or urlsplit(origin).netloc == headers.get("host")
+        return origin is None or origin in self._rules.origins or urlsplit(origin).netloc == headers.get("host")
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reply = _Reply(scope, send)
+        try:
+            await self._app(scope, _bounded(scope, receive, send), reply)
+        except _TooLargeError:
+            await reply.instead(413)
+        except Exception as error:
+            code = incident(error)
+            await reply.instead(500, code)
 
 
-async def _refuse(scope: Scope, send: Send, status: int) -> None:
+@dataclass(slots=True)
+class _Reply:
+    """Sends, with the security headers; notes whether it has begun, after which nothing else can be said."""
+
+    scope: Scope
+    send: Send
+    has_begun: bool = field(default=False)
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        self.has_begun = True
+        if message["type"] == "http.response.start":
+            message["headers"] = _secured(self.scope, message["headers"])
+        await self.send(message)
+
+    async def instead(self, status: int, code: str = "") -> None:
+        if not self.has_begun:
+            await _refuse(self.scope, self.send, status, code)
+
+
+class _TooLargeError(Exception):
+    """A body goes on beyond the limit."""
+
+
+def _bounded(scope: Scope, receive: Receive, send: Send) -> Receive:
+    """`receive` up to the limit, whatever length was announced."""
+    seen = 0
+
+    async def receiving() -> Any:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body") or b"")
+            if seen > BODY_LIMIT:
+                raise _TooLargeError
+        said = message.get("text") or message.get("bytes") or ""
+        if message["type"] == "websocket.receive" and len(said) > BODY_LIMIT:
+            _log.warning("refused a frame: it is too long")
+            await send({"type": "websocket.close", "code": 1009})
+            return {"type": "websocket.disconnect", "code": 1009}
+        return message
+
+    return receiving
+
+
+def _without_port(host: str) -> str:
+    return host if host.endswith("]") else host.rpartition(":")[0] or host
+
+
+async def _refuse(scope: Scope, send: Send, status: int, code: str = "") -> None:
+    _log.info("refused a request: %d", status)
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers = [(b"content-type", b"application/json"), *_HEADERS]
+    detail = f"Sorry, that did not work. (Code {code})" if code else "Not available"
+    headers = _secured(scope, [(b"content-type", b"application/json"), (b"cache-control", b"no-store")])
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b'{"detail":"Not available"}'})
+    await send({"type": "http.response.body", "body": json.dumps({"detail": detail}).encode()})
 
 
-def _with_headers(send: Send) -> Send:
-    async def sending(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            present = {name.lower() for name, _ in message["headers"]}
-            message["headers"] = [*message["headers"], *(h for h in _HEADERS if h[0] not in present)]
-        await send(message)
-
-    return sending
+def _secured(scope: Scope, headers: Collection[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    present = {name.lower() for name, _ in headers}
+    ours = (*_HEADERS, _HSTS) if scope.get("scheme") == "https" else _HEADERS
+    return [*headers, *(header for header in ours if header[0] not in present)]
 
 
 def _with_language(query: bytes, accept_language: str | None) -> bytes:
@@ -118,61 +221,8 @@ def _with_language(query: bytes, accept_language: str | None) -> bytes:
     ).encode()
 
 
-def guard_events(handlers: MutableMapping[str, Handler]) -> None:
-    """Wraps Chainlit's socket handlers in place: clean session ids and messages only, unused events taken out."""
-    for name in UNUSED_EVENTS:
-        handlers.pop(name, None)
-    handlers["connect"] = _connecting(handlers["connect"])
-    handlers["client_message"] = _asking(handlers["client_message"])
-
-
-def _connecting(handler: Handler) -> Handler:
-    async def connect(sid: str, environ: Any, auth: Any = None) -> Any:
-        session = auth.get("sessionId") if isinstance(auth, dict) else None
-        if not is_session_id(session):
-            _log.warning("refused a connection: no session id of ours")
-            return False
-        profile = auth.get("chatProfile")
-        profile = profile if isinstance(profile, str) and len(profile) <= 200 else None
-        return await handler(sid, environ, {"sessionId": session, "clientType": "webapp", "chatProfile": profile})
-
-    return connect
-
-
-def _asking(handler: Handler) -> Handler:
-    async def client_message(sid: str, payload: Any) -> Any:
-        message = clean_message(payload)
-        if message is None:
-            _log.warning("dropped a message: not a question")
-            return None
-        return await handler(sid, {"message": message, "fileReferences": None})
-
-    return client_message
-
-
 def refusal(question: str, labels: Labels) -> str | None:
     """What to say to a question that is none: empty, or longer than anyone reads."""
     if len(question) > QUESTION_LIMIT:
         return labels.say("notice.too_long", limit=QUESTION_LIMIT)
     return None if question else labels.say("notice.empty")
-
-
-def is_session_id(value: object) -> bool:
-    """A canonical UUID of version 4: Chainlit makes a folder's name of it."""
-    try:
-        return isinstance(value, str) and str(found := uuid.UUID(value)) == value and found.version == 4
-    except ValueError:
-        return False
-
-
-def clean_message(payload: object) -> dict[str, str] | None:
-    """What a reader typed, and nothing else a client may claim; one character over the limit shows that it was."""
-    message = payload.get("message") if isinstance(payload, dict) else None
-    if not isinstance(message, dict) or message.get("type") != "user_message":
-        return None
-    text = message.get("output")
-    if not isinstance(text, str) or not is_session_id(message.get("id")):
-        return None
-    now = datetime.now(UTC).isoformat()
-    words = {"output": text[: QUESTION_LIMIT + 1], "name": "User", "type": "user_message"}
-    return {"id": message["id"], "threadId": "", "createdAt": now, **words}

@@ -77,7 +77,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
         """Settings from `RAG_*`, `OPENAI_*` and `CHROMA_URL`; an empty variable is none, `overrides` that are None are
         left out. Raises SettingsError for a value that is not allowed."""
-        given = {name: value.strip() for name, value in environ.items() if value.strip()}
+        given = variables(environ)
         found: dict[str, object] = {field: given[name] for name, field in _VARIABLES.items() if name in given}
         found |= {field: Path(str(found[field])) for field in _PATHS if field in found}
         found |= {field: _number(field, str(found[field])) for field in (*_WHOLE, *_SECONDS) if field in found}
@@ -90,6 +90,17 @@ class Settings:
         model = {"local": "all-MiniLM-L6-v2", "openai": f"{self.openai_base_url}|{self.embedding_model}", "none": ""}
         parts = [INDEX_FORMAT, self.embedding, model[self.embedding]]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Every variable that is not empty."""
+    return {name: value.strip() for name, value in environ.items() if value.strip()}
+
+
+def distrust_proxies() -> None:
+    """uvicorn believes what any program on this machine says of where a request comes from; `rag.proxies` believes
+    those that are named."""
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
 
 
 def _number(field: str, text: str) -> float:

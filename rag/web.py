@@ -27,12 +27,14 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9a-fA-F:]+\](?::[0-9]{1
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the routes need: the page's template, the documents (None while they are prepared), where files lie."""
+    """What the routes need: the page's template, the documents (None while they are prepared), where files lie, and
+    who may read the documents: anybody, or who has signed in."""
 
     template: Callable[[], str]
     sources: Callable[[], Mapping[str, Source] | None]
     public: Path
     root: str = ""
+    lets_in: Callable[[Request], bool] = lambda _: True
 
 
 def install(app: Starlette, site: Site) -> None:
@@ -41,6 +43,8 @@ def install(app: Starlette, site: Site) -> None:
 
     ours = {
         "/": _chat,
+        "/login": _chat,
+        "/login/callback": _chat,
         "/nothing": _nothing,
         "/sources/{name:path}": _source,
         "/public/elements/{name}.jsx": _panel,
@@ -94,8 +98,11 @@ def _digest(text: str) -> str:
 
 def _source(site: Site) -> Callable[[Request], Response]:
     """Names are looked up among the sources of the index and nowhere else: a path is never built from one."""
+    from starlette.responses import RedirectResponse
 
     def source(request: Request) -> Response:
+        if not site.lets_in(request):
+            return RedirectResponse(f"{site.root}/login", status_code=303, headers={"Cache-Control": "no-store"})
         found = (site.sources() or {}).get(request.path_params["name"])
         if found is None:
             return _missing(request, site)

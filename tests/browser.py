@@ -92,7 +92,7 @@ def started(folder: Path, corpus: Path, prompts: Path, **environment: str) -> It
     try:
         _wait(lambda: server.get("/health")[0] == 200, process, log)
         server.was_up_before_the_index = server.get(document)[0] == 404
-        _wait(lambda: server.get(document)[0] == 200, process, log)
+        _wait(lambda: '"index":"ready"' in server.get("/readyz")[1], process, log)
         yield server
     finally:
         process.send_signal(signal.SIGTERM)

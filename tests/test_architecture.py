@@ -30,7 +30,8 @@ LAYERS = [
     ["unmask", "rules", "likeness", "weigh", "guard", "notices", "reply", "wishes", "hear"],
     ["labels", "escape", "excerpt", "view"],
     ["timing", "writer", "pipeline", "wire", "jsonl", "doctor"],
-    ["source_page", "web", "choice", "door", "flow", "desk"],
+    ["source_page", "web", "choice", "incident", "limits", "access", "passwords", "proxies", "frames", "outbox", "chats",
+     "door", "health", "reception", "flow", "desk"],
     ["__init__", "__main__"],
 ]
 ORDER = {name: (depth, place) for depth, names in enumerate(LAYERS) for place, name in enumerate(names)}

@@ -1,0 +1,232 @@
+"""Conversations at the door: who may start one, how many questions wait, what each may use, what a reader who comes
+back hears again, and the end of it all. It wraps Chainlit's handlers and knows of Chainlit only what it is handed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from rag import choice
+from rag.access import Access
+from rag.frames import UNUSED_EVENTS, Handler, clean_message, is_session_id
+from rag.incident import incident
+from rag.labels import Labels, labels_for, preferred
+from rag.limits import Rate, Ration, Refusal, address_of
+from rag.outbox import Emit, Outbox
+from rag.tokens import tokens
+from rag.types import Answer
+
+WAITING = 3  # questions of one conversation at a time: one is answered, two wait
+_log = logging.getLogger("citewell")
+
+
+@dataclass(frozen=True, slots=True)
+class Rations:
+    """What each address and all together may have: questions, tokens, and new conversations."""
+
+    questions: Ration
+    tokens: Ration
+    sessions: Ration
+
+    @classmethod
+    def of(cls, access: Access, clock: Callable[[], float]) -> Rations:
+        minute, hour = 60.0, 3600.0
+        return cls(
+            Ration(Rate(access.questions_per_address, minute), Rate(access.questions, minute), clock),
+            Ration(Rate(access.tokens_per_address, hour), Rate(access.tokens, hour), clock),
+            Ration(Rate(access.sessions_per_address, minute), Rate(access.sessions, minute), clock),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What is asked of Chainlit: the session of a socket or of an id, how many there are, to say something in one,
+    and to forget all that is kept under an id."""
+
+    of_socket: Callable[[str], Any]
+    of_id: Callable[[str], Any]
+    count: Callable[[], int]
+    say: Callable[[Any, str], Awaitable[None]]
+    forget: Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Chat:
+    """One conversation: what was said last, what is being answered, and the bare way to its reader."""
+
+    outbox: Outbox = field(default_factory=Outbox)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    emit: Emit | None = None
+
+
+class Chats:
+    """All conversations. `reserve` is how many tokens a question may cost at most beside its own."""
+
+    def __init__(self, host: Host, access: Access, rations: Rations, reserve: int = 0) -> None:
+        self._host, self._access, self._rations, self._reserve = host, access, rations, reserve
+        self._chats: WeakKeyDictionary[Any, Chat] = WeakKeyDictionary()
+
+    def guard(self, handlers: MutableMapping[str, Handler]) -> None:
+        """Wraps Chainlit's socket handlers in place; unused events are taken out."""
+        for name in UNUSED_EVENTS:
+            handlers.pop(name, None)
+        handlers["connect"] = self._connecting(handlers["connect"])
+        handlers["client_message"] = self._asking(handlers["client_message"])
+        handlers[choice.EVENT] = _quietly(choice.choosing(handlers[choice.EVENT]))
+        handlers["connection_successful"] = self._returning(handlers["connection_successful"])
+        handlers["disconnect"] = _quietly(_without_reason(handlers["disconnect"]))
+        for name in ("clear_session", "stop"):
+            handlers[name] = _quietly(handlers[name])
+
+    def settle(self, session: Any, answer: Answer) -> None:
+        """Gives back what an answer has not used of what was set aside for it."""
+        used = _cost(answer) if self._reserve else 0
+        self._rations.tokens.give_back(_address(session.environ), self._reserve - used)
+
+    def _connecting(self, handler: Handler) -> Handler:
+        async def connect(sid: str, environ: Any, auth: Any = None) -> Any:
+            auth = auth if isinstance(auth, dict) else {}
+            identity = auth.get("sessionId")
+            if not is_session_id(identity):
+                _log.warning("refused a conversation: no session id of ours")
+                return False
+            if not self._host.of_id(identity) and (why := self._crowded(environ)):
+                raise ConnectionRefusedError(why)
+            profile = auth.get("chatProfile")
+            profile = profile if isinstance(profile, str) and len(profile) <= 200 else None
+            told = {"sessionId": identity, "clientType": "webapp", "chatProfile": profile}
+            let_in = await handler(sid, environ, told)
+            self._welcome(self._host.of_socket(sid))
+            return let_in
+
+        return _quietly(connect, refused=False)
+
+    def _crowded(self, environ: Mapping[str, Any]) -> str | None:
+        if self._host.count() < self._access.sessions and not self._rations.sessions.take(_address(environ)):
+            return None
+        _log.warning("refused a conversation: %d are open", self._host.count())
+        return _labels(environ).say("notice.crowded")
+
+    def _welcome(self, session: Any) -> None:
+        """A new conversation, or one whose reader is back on a new socket, to which Chainlit has tied it."""
+        if session is None:
+            return
+        chat = self._chats.get(session)
+        if chat is None:
+            chat = self._chats[session] = Chat()
+            session.delete = self._ending(session.id, chat, session.delete)
+        chat.emit = session.emit
+        session.emit = chat.outbox.recording(session.emit)
+
+    def _asking(self, handler: Handler) -> Handler:
+        async def client_message(sid: str, payload: Any) -> Any:
+            session, message = self._host.of_socket(sid), clean_message(payload)
+            chat = self._chats.get(session) if session else None
+            if chat is None or message is None:
+                _log.warning("dropped a message: %s", "no question" if chat else "no conversation")
+                return None
+            if why := self._refused(session, chat, message["output"]):
+                return await self._host.say(session, why)
+            if not chat.tasks:
+                chat.outbox.clear()
+            before = session.current_task
+            answer = await handler(sid, {"message": message, "fileReferences": None})
+            if (task := session.current_task) is not before:
+                chat.tasks.add(task)
+                task.add_done_callback(chat.tasks.discard)
+            return answer
+
+        return _quietly(client_message)
+
+    def _refused(self, session: Any, chat: Chat, question: str) -> str | None:
+        """Why a question is not taken now, in the reader's language."""
+        labels, address = _labels(session.environ), _address(session.environ)
+        if len(chat.tasks) >= WAITING:
+            return labels.say("notice.busy")
+        if refusal := self._rations.questions.take(address):
+            return _refusal(labels, "notice.too_fast", refusal)
+        if refusal := self._rations.tokens.take(address, tokens(question) + self._reserve):
+            return _refusal(labels, "notice.used_up", refusal)
+        return None
+
+    def _returning(self, handler: Handler) -> Handler:
+        """Chainlit takes an answer that runs on for ended when its reader comes back; the page is told that it runs."""
+
+        async def connection_successful(sid: str) -> Any:
+            done = await handler(sid)
+            session = self._host.of_socket(sid)
+            chat = self._chats.get(session) if session else None
+            if chat and chat.emit and session.restored:
+                count = await chat.outbox.replay(chat.emit)
+                _log.info("a reader is back: %d events again, %d answers to come", count, len(chat.tasks))
+                if chat.tasks:
+                    await chat.emit("task_start", {})
+            return done
+
+        return _quietly(connection_successful)
+
+    def _ending(self, identity: str, chat: Chat, delete: Handler) -> Handler:
+        """Nothing of a conversation outlives it, whoever ends it: its reader, or the time that it was left alone."""
+
+        async def deleting() -> None:
+            for task in list(chat.tasks):
+                task.add_done_callback(lambda _: self._host.forget(identity))
+                task.cancel()
+            chat.outbox.clear()
+            await delete()
+            self._host.forget(identity)
+            _log.info("a conversation has ended, %d are open", self._host.count())
+
+        return deleting
+
+
+def _without_reason(handler: Handler) -> Handler:
+    """Chainlit's takes no reason, and python-socketio finds that out by the error."""
+
+    async def disconnect(sid: str, _reason: Any = None) -> Any:
+        return await handler(sid)
+
+    return disconnect
+
+
+def _quietly(handler: Handler, refused: Any = None) -> Handler:
+    """What goes wrong in a handler is told to the log alone; who is refused is told so."""
+
+    async def handling(*args: Any) -> Any:
+        try:
+            return await handler(*args)
+        except ConnectionRefusedError:
+            raise
+        except Exception as error:
+            incident(error)
+            return refused
+
+    return handling
+
+
+def _refusal(labels: Labels, key: str, refusal: Refusal) -> str:
+    _log.warning("refused a question: %s, %s", key, refusal.whose)
+    if refusal.whose == "all":
+        key = f"{key}_all"
+    return labels.say(key, minutes=max(1, math.ceil(refusal.seconds / 60)))
+
+
+def _cost(answer: Answer) -> int:
+    """Tokens of an answer, and of what a model was given for it: what it was told beside the passages is small."""
+    has_model = answer.engine == "model" or answer.withheld > 0
+    passages = sum(tokens(hit.passage.text) for hit in answer.hits) if has_model else 0
+    return tokens(answer.text) + passages
+
+
+def _labels(environ: Mapping[str, Any]) -> Labels:
+    return labels_for(preferred(environ.get("HTTP_ACCEPT_LANGUAGE")))
+
+
+def _address(environ: Mapping[str, Any]) -> str:
+    return address_of(environ["asgi.scope"].get("client"))
