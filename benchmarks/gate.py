@@ -1,0 +1,115 @@
+"""What checking costs: how long after its last letter a sentence is shown, a checked stream against the raw one, and a
+hundred checked streams side by side. The model is the tests' own endpoint: `honest` copies sources, `hedge_dropper`
+changes each, so that the whole check is run.
+
+    python benchmarks/gate.py [--store DIR] [--questions FILE] [--limit N] [--streams N] [--character NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import chat_models as chat
+from model_server import ModelServer
+
+from rag.gate import Retrieved, Shown
+from rag.llm import ChatEndpoint, Message
+from rag.pipeline import Assistant, open_assistant
+from rag.settings import Settings
+from rag.stop import Stop
+
+
+class Timed:
+    """The endpoint, noting when it hands over each piece and the whole."""
+
+    def __init__(self, endpoint: ChatEndpoint) -> None:
+        self._endpoint, self.answer_tokens = endpoint, endpoint.answer_tokens
+        self.last = self.began = self.raw = 0.0
+
+    def stream(self, messages: list[Message], stop: Stop | None = None) -> Generator[str]:
+        self.began = time.perf_counter()
+        pieces = list(self._endpoint.stream(messages, stop))
+        self.raw = time.perf_counter() - self.began
+        for piece in pieces:
+            self.last = time.perf_counter()
+            yield piece
+
+
+def waits(assistant: Assistant, timed: Timed, question: str) -> Iterator[tuple[bool, float]]:
+    """For each sentence shown whether it is an answer's first, and seconds from its last piece to the reader."""
+    is_first = True
+    for event in assistant.stream(question):
+        if isinstance(event, Shown):
+            yield is_first, time.perf_counter() - timed.last
+            is_first = False
+
+
+def side_by_side(assistant: Assistant, question: str, count: int) -> tuple[float, list[float]]:
+    """Seconds for all answers, and for each one's first sentence after its passages were found."""
+    firsts: list[float] = []
+
+    def ask() -> None:
+        began = time.perf_counter()
+        for event in assistant.stream(question):
+            if isinstance(event, Retrieved):
+                began = time.perf_counter()
+            elif isinstance(event, Shown):
+                firsts.append(time.perf_counter() - began)
+                break
+
+    threads = [threading.Thread(target=ask) for _ in range(count)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began, firsts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, default=Path(".store"))
+    parser.add_argument("--questions", type=Path, default=Path("tests/questions/dev.jsonl"))
+    parser.add_argument("--limit", type=int, default=60)
+    parser.add_argument("--streams", type=int, default=100)
+    parser.add_argument("--character", default="honest", choices=("honest", "hedge_dropper", "number_changer"))
+    args = parser.parse_args()
+    os.environ["NO_PROXY"] = "127.0.0.1"
+    rows = [json.loads(line) for line in args.questions.read_text(encoding="utf-8").splitlines()]
+    questions = [row["question"] for row in rows if row["outcome"] == ["answered"]][:: max(1, len(rows) // args.limit)]
+    with ModelServer(chat.Model(getattr(chat, args.character))) as server:
+        opened = open_assistant(Settings(store=args.store, model="m", openai_base_url=server.base_url))
+        author = opened.parts.writer.author
+        assert author
+        timed = Timed(author.endpoint)
+        writer = replace(opened.parts.writer, author=replace(author, endpoint=timed))
+        assistant = Assistant(replace(opened.parts, writer=writer))
+        assistant.ask(questions[0])
+        found = [wait for question in questions for wait in waits(assistant, timed, question)]
+        for name, seconds in (("first", [s for first, s in found if first]), ("any", [s for _, s in found])):
+            worst = sorted(seconds)[int(0.95 * len(seconds))]
+            print(f"{name} sentence after its last piece: median {1000 * statistics.median(seconds):.1f} ms, "
+                  f"95 % below {1000 * worst:.1f} ms, of {len(seconds)}")  # fmt: skip
+        raw = checked = 0.0
+        for question in questions:
+            assistant.ask(question)
+            raw += timed.raw
+            checked += time.perf_counter() - timed.began
+        print(f"reading {len(questions)} answers: raw {raw:.2f} s, checked {checked:.2f} s")
+        total, firsts = side_by_side(opened, questions[0], args.streams)
+        print(f"{args.streams} side by side: all done in {total:.1f} s, median first sentence "
+              f"{statistics.median(firsts):.2f} s after the passages")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
