@@ -121,6 +121,47 @@
     open = Boolean(content) && root.dataset.panel === 'wanted'
   }
 
+  /* Chainlit's new conversation is the old one's end on the server; who wants that should find it under its name. */
+  let isDeleting = false
+  const bin = () => {
+    const button = document.createElement('button')
+    button.id = 'delete-conversation'
+    button.type = 'button'
+    button.title = words.delete
+    set(button, 'aria-label', words.delete)
+    button.innerHTML = '<svg viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" stroke-width="2" ' +
+      'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d="M3 6h18M8 6V4h8v2M6 6l1 14h10l1-14M10 11v5M14 11v5"/></svg>'
+    button.addEventListener('click', () => { isDeleting = true; document.querySelector('#new-chat-button').click() })
+    return button
+  }
+  const offerDeletion = () => {
+    const [button, toggle] = [document.getElementById('delete-conversation'), document.querySelector('#theme-toggle')]
+    if (toggle && questions && !button) toggle.before(bin())
+    if (button && !questions) {
+      button.remove()
+      if (isDeleting) live.textContent = words.deleted
+      isDeleting = false
+    }
+  }
+
+  /* A question that was lost on the way has nobody who could answer it: its reader is told, after a while. */
+  const lost = document.createElement('div')
+  lost.id = 'lost'
+  lost.hidden = true
+  set(lost, 'role', 'status')
+  lost.textContent = words.lost
+  document.body.append(lost)
+  let waiting = null
+  const isUnanswered = () => {
+    const steps = document.querySelectorAll('[data-step-type="user_message"], [data-step-type="assistant_message"]')
+    return steps.length > 0 && steps[steps.length - 1].dataset.stepType === 'user_message' &&
+      !document.querySelector('#stop-button')
+  }
+  const watchAnswers = () => {
+    if (!isUnanswered()) { clearTimeout(waiting); waiting = null; lost.hidden = true; return }
+    if (waiting === null) waiting = setTimeout(() => { lost.hidden = !isUnanswered() }, 6000)
+  }
+
   const observe = () => {
     nameDialogs()
     forgetPanelOnQuestion()
@@ -128,6 +169,8 @@
     returnFocus()
     nameThings()
     speakAnswers()
+    offerDeletion()
+    watchAnswers()
   }
   new MutationObserver(observe).observe(document.body, { childList: true, subtree: true })
   observe()
