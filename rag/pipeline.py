@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rag.careteam import Spoken
 from rag.coverage import Coverage
 from rag.evidence import Evidence, Evidences
 from rag.extract import Chosen
@@ -158,6 +159,8 @@ class Assistant:
                 text = yield from self._written(asked, heard, best, history, stop, has_model)
             if text.cited.sentences:
                 answer = reply.cited(asked, outcome, why, text.cited, found.hits)
+                answer = reply.with_gaps(asked, answer, evidence.coverage.unheard)
+                answer = reply.with_questions(asked, answer, Spoken(best.query.text, best.query.language))
                 answer = reply.noted(asked, replace(answer, engine=text.engine), text.notice)
                 return replace(answer, understood=heard.understood)
             if outcome in _CITED and heard.wish.further:
@@ -237,6 +240,6 @@ def open_assistant(settings: Settings, progress: Callable[[int, int], None] | No
     retriever = Retriever(index, embedder)
     evidences = Evidences(retriever, searchable, calibrated=settings.embedding == "local")
     sentences = (sentence for passage in index.passages for sentence in passage.sentences)
-    guard, reply = Guard.load(), Reply.load(titles_of(index.sources.values(), sentences, translations))
+    guard, reply = Guard.load(), Reply.load(titles_of(index.sources.values(), sentences, translations), terms)
     writer = replace(writer, sources=index.sources)
     return Assistant(Parts(settings, index, retriever, evidences, guard, terms, writer, reply))

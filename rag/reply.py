@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rag.careteam import Questions, Spoken
 from rag.cite import Cited, renumbered
 from rag.guard import Guard
 from rag.language import is_traditional, to_simplified, to_traditional
 from rag.notices import Notices, load_notices
 from rag.prompts import Template
+from rag.terms import Terms
 from rag.translations import Titles
 from rag.types import Answer, AnswerSentence, Decision, Hit, Language, Outcome, Source, Turn
 
 _READ = 2000  # characters of a question that show its script
+_THINGS, _THING = 3, 60  # so many things that no document names are named, cut to so many characters
 _TITLES = 12  # documents named when none of them answers
 _TOGETHER = {"prose": " ", "list": "\n", "quotes": "\n", "by_source": "\n"}
 
@@ -37,15 +40,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Composes answers. What the assistant says comes from `notices`; what documents say it only joins. `titles` are
-    those of the documents, by language where they are translated."""
+    """Composes answers. What the assistant says comes from `notices` and `questions`; what documents say it only joins.
+    `titles` are those of the documents, by language where they are translated."""
 
     notices: Notices
+    questions: Questions
     titles: Titles
 
     @classmethod
-    def load(cls, titles: Titles) -> Reply:
-        return cls(load_notices(), titles)
+    def load(cls, titles: Titles, terms: Terms) -> Reply:
+        return cls(load_notices(), Questions.load(terms), titles)
 
     def cited(self, asked: Asked, outcome: Outcome, decision: Decision, cited: Cited, hits: Sequence[Hit]) -> Answer:
         """`answered` or `boundary`: the cited sentences, in what language they are, and for a personal question where
@@ -71,6 +75,25 @@ class Reply:
         text = self._say(asked, decision.rule, outcome, documents=self._titles(sources, asked))
         # Nothing stands before a call for help.
         return _answer(asked, outcome, decision, text if outcome == "emergency" else self._opened(asked, text))
+
+    def with_gaps(self, asked: Asked, answer: Answer, things: Sequence[str]) -> Answer:
+        """The answer, and after it the things of the question that no document names, where there are some."""
+        between = "”、“" if asked.language == "zh" else " » et « " if asked.language == "fr" else "”, “"
+        named = between.join(" ".join(thing.split())[:_THING] for thing in things[:_THINGS])
+        return (
+            replace(answer, text=f"{answer.text}\n\n{self._say(asked, 'unheard', things=named)}") if named else answer
+        )
+
+    def with_questions(self, asked: Asked, answer: Answer, question: Spoken) -> Answer:
+        """A `boundary` answer, and after it what to ask the care team; any other as it is. `question` is that as
+        understood."""
+        if answer.outcome != "boundary":
+            return answer
+        kind = answer.guard.rule.split(".")[-1] if answer.guard else ""
+        cited = [Spoken(citation.quote, citation.language) for citation in answer.citations]
+        picked = self.questions.pick(kind, question, cited, asked.language)
+        items = [f"- {to_traditional(one) if asked.traditional else one}" for one in picked]
+        return replace(answer, text="\n".join([f"{answer.text}\n\n{self._say(asked, 'questions')}", *items]))
 
     def noted(self, asked: Asked, answer: Answer, notice: str) -> Answer:
         """The answer after a line of ours, where there is one to say."""

@@ -20,3 +20,9 @@ if not hasattr(sitecustomize, "is_local"):  # the interpreter brought its own
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get("PYTHONPATH")]))
 for name in [n for n in os.environ if n.startswith(("RAG_", "OPENAI_", "CHAINLIT_")) or n == "CHROMA_URL"]:
     del os.environ[name]
+
+from hypothesis import settings  # noqa: E402
+
+# How long an example takes says more of the machine than of the code; `benchmarks/` measures speed.
+settings.register_profile("whatever the machine", deadline=None)
+settings.load_profile("whatever the machine")

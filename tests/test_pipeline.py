@@ -29,6 +29,7 @@ from rag.language import detect
 from rag.pipeline import Assistant
 from rag.prompts import load
 from rag.query import Query
+from rag.reply import Asked
 from rag.retrieve import Found
 from rag.types import LANGUAGES, Answer, Language, Turn
 
@@ -191,7 +192,27 @@ class Tampering(Evidences):
 def with_evidences(assistant: Assistant, kind: type[Evidences]) -> Assistant:
     parts = assistant.parts
     honest = parts.evidences
-    return Assistant(replace(parts, evidences=kind(parts.retriever, honest._searchable)))
+    return Assistant(replace(parts, evidences=kind(parts.retriever, honest.searchable)))
+
+
+def test_what_no_document_names_is_said_beside_what_they_do_say():
+    answer = seeds().ask("Does immunotherapy help in mesothelioma and hyperthyroidism?")
+    assert answer.outcome == "answered" and answer.citations
+    assert "The documents do not mention “hyperthyroidism”" in answer.text
+    whole = seeds().ask("Does immunotherapy help in mesothelioma?")
+    assert "do not mention" not in whole.text
+
+
+GAPS = [("en", "“gout”, “flu”"), ("fr", "« gout » et « flu »"), ("zh", "“gout”、“flu”"), ("tr", "“gout”, “flu”")]
+
+
+@pytest.mark.parametrize(("language", "named"), GAPS)
+def test_gaps_are_named_in_the_reader_s_language(language: Language, named: str):
+    parts = seeds().parts
+    asked = Asked("?", language, load(parts.settings.prompts).get("plain"))
+    answer = seeds().ask("What is mesothelioma?")
+    assert named in parts.reply.with_gaps(asked, answer, ("gout", " flu ")).text
+    assert parts.reply.with_gaps(asked, answer, ()) == answer
 
 
 def test_a_sentence_that_is_not_in_its_source_is_withheld_and_counted():

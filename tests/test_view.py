@@ -208,9 +208,7 @@ def test_numbers_in_documents_are_no_chips() -> None:
 
 
 def test_what_was_left_out_is_counted_and_a_refusal_has_no_rule() -> None:
-    assert "Left out because the documents do not carry it: 3." in view.markdown(
-        replace(MIXED, withheld=3), labels_for("en")
-    )
+    assert "left out or replaced: 3." in view.markdown(replace(MIXED, withheld=3), labels_for("en"))
     refusal = replace(answer_of(), text="The documents do not say that.", outcome="not_in_corpus")
     assert view.markdown(refusal, labels_for("en")) == "The documents do not say that."
 
