@@ -72,8 +72,9 @@ class ChatEndpoint:
         Raises ModelError when the endpoint fails, also after some pieces; StoppedError when `stop` is set. What may
         pass is tried again, but only as long as nothing was yielded.
         """
-        stop, end = stop or Stop(), time.monotonic() + self._timing.deadline
-        pauses, prompt = self._patience.pauses(), sum(tokens(text) for _, text in messages)
+        stop, pauses = stop or Stop(), self._patience.pauses()
+        prompt = sum(tokens(text) for _, text in messages)
+        end = time.monotonic() + self._timing.deadline
         while True:
             # A failed attempt may be billed as well; how much an answer takes is known only when it is there.
             self.ledger.spend(prompt + self.answer_tokens)

@@ -46,6 +46,7 @@ class Settings:
     passages: int = 12  # hits handed to the answerer
     model_window: int = 8192  # tokens of a prompt and its answer together
     answer_tokens: int = 800  # most that the model may write for one answer
+    second_opinion: bool = False  # RAG_SECOND_OPINION: ask the model, too, where words cannot judge its sentence
     tokens_per_day: int | None = None  # most that one process may spend in 24 hours; None: no limit
     connect_seconds: float = 10.0
     first_token_seconds: float = 30.0
@@ -81,6 +82,8 @@ class Settings:
         found: dict[str, object] = {field: given[name] for name, field in _VARIABLES.items() if name in given}
         found |= {field: Path(str(found[field])) for field in _PATHS if field in found}
         found |= {field: _number(field, str(found[field])) for field in (*_WHOLE, *_SECONDS) if field in found}
+        if "RAG_SECOND_OPINION" in given:
+            found["second_opinion"] = _yes_or_no("RAG_SECOND_OPINION", given["RAG_SECOND_OPINION"])
         kind, _, model = given.get("RAG_EMBEDDING", "local").partition(":")
         found |= {"embedding": kind, **({"embedding_model": model} if model else {})}
         return replace(cls(**found), **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
@@ -108,3 +111,9 @@ def _number(field: str, text: str) -> float:
         return int(text) if field in _WHOLE else float(text)
     except ValueError:
         raise SettingsError(f"{field} is {text[:40]!r}", hint="give a number above 0") from None
+
+
+def _yes_or_no(name: str, text: str) -> bool:
+    if text.lower() not in ("yes", "no"):
+        raise SettingsError(f"{name} is {text[:40]!r}", hint="use yes or no")
+    return text.lower() == "yes"

@@ -15,6 +15,7 @@ from rag.gate import Event
 from rag.language import to_traditional
 from rag.llm import ChatEndpoint
 from rag.messages import Wanted
+from rag.opinion import open_second_opinion
 from rag.reply import Asked
 from rag.settings import ENGINES, Settings
 from rag.stop import Stop
@@ -110,4 +111,6 @@ def open_author(settings: Settings, terms: Terms) -> Author | None:
     """None where no model is configured. Nothing is sent yet. Raises SettingsError if key or address are off."""
     if not settings.has_model:
         return None
-    return Author(ChatEndpoint.open(settings), open_checker(terms).check, settings.model_window)
+    endpoint = ChatEndpoint.open(settings)
+    checker = open_checker(terms, open_second_opinion(settings, endpoint.ledger))
+    return Author(endpoint, checker.check, settings.model_window)

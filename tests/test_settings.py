@@ -24,6 +24,7 @@ ALL = {
     "RAG_MODEL_WINDOW": "4096",
     "RAG_ANSWER_TOKENS": "300",
     "RAG_TOKENS_PER_DAY": "50000",
+    "RAG_SECOND_OPINION": "yes",
     "RAG_CONNECT_SECONDS": "1",
     "RAG_FIRST_TOKEN_SECONDS": "2",
     "RAG_TOKEN_SECONDS": "0.5",
@@ -48,6 +49,7 @@ READ = Settings(
     model_window=4096,
     answer_tokens=300,
     tokens_per_day=50_000,
+    second_opinion=True,
     connect_seconds=1.0,
     first_token_seconds=2.0,
     token_seconds=0.5,
@@ -101,6 +103,13 @@ def test_a_number_that_is_none_or_not_above_0_is_an_error(name: str, value: str)
     with pytest.raises(SettingsError, match=name.removeprefix("RAG_").lower()) as raised:
         Settings.from_environment({name: value})
     assert "above 0" in raised.value.hint
+
+
+@pytest.mark.parametrize("value", ["1", "true", "maybe"])
+def test_yes_or_no_is_said_so(value: str):
+    with pytest.raises(SettingsError, match="RAG_SECOND_OPINION") as raised:
+        Settings.from_environment({"RAG_SECOND_OPINION": value})
+    assert "yes or no" in raised.value.hint
 
 
 def test_an_answer_leaves_room_for_its_prompt():
