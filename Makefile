@@ -9,12 +9,14 @@ BIN := $(VENV)/bin
 export UV_LINK_MODE := copy
 HOST ?= 127.0.0.1
 PORT ?= 8000
+# A file of tests is one process, as many as there are cores.
+SPREAD ?= -n auto --maxprocesses 4 --dist loadfile
 
 run: install
 	@$(BIN)/chainlit run app.py --host $(HOST) --port $(PORT) $(if $(HEADLESS),--headless)
 
 test: install
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 eval: install
 	@$(BIN)/rag eval --baselines $(ARGS)

@@ -50,10 +50,10 @@ _LONG = {"zh": 60, "en": 40, "fr": 40, "tr": 30}  # words (characters in Chinese
 @dataclass(frozen=True, slots=True)
 class Term:
     """Something the question is about. A text covers it by holding any of `keys`. `kind` is the vocabulary's
-    (cancer, drug, verb, ...), or `aspect`; for what the vocabulary does not know it is `name`, `number`, `rare` or `word`. What
-    a name is put together from (`parts`) covers it as well where all of it is there: "cancers of the bladder" speaks of
-    bladder cancer. A word is not `sure` to be of its kind where it has an everyday meaning as well: a round of
-    chemotherapy, a round table."""
+    (cancer, drug, verb, ...), or `aspect`; for what the vocabulary does not know it is `name`, `number`, `rare` or
+    `word`. What a name is put together from (`parts`) covers it as well where all of it is there: "cancers of the
+    bladder" speaks of bladder cancer. A word is not `sure` to be of its kind where it has an everyday meaning as well:
+    a round of chemotherapy, a round table."""
 
     surface: str
     keys: frozenset[str]

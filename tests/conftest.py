@@ -1,4 +1,4 @@
-"""For every test: no way out of this machine, for this process and for those it starts, and no settings from outside."""
+"""For every test: no way out of this machine, for it and for what it starts, and no settings from outside."""
 
 from __future__ import annotations
 

@@ -17,7 +17,10 @@ LANOLIN = "Lanolin cream is rubbed on dry skin twice a day during radiotherapy."
 NURSE = "The nurse on the ward explains this to every patient."
 
 
-def question(id: str = "q1", text: str = "How is lanolin cream used on dry skin during radiotherapy?", **more: Any) -> Question:
+ASKED = "How is lanolin cream used on dry skin during radiotherapy?"
+
+
+def question(id: str = "q1", text: str = ASKED, **more: Any) -> Question:
     """An English question that the texts answer, unless `more` says otherwise."""
     values: dict[str, Any] = {
         "language": "en",
