@@ -124,9 +124,9 @@ class Checker:
         if found := self._verbatim(sentence, evidence):
             return found
         language = detect(sentence)
-        if reason := self._beyond(sentence, language):
+        claim = self._reader.read(sentence[: _LONGEST + 1], language)
+        if reason := self._beyond(sentence, language, claim):
             return Check("unsupported", 0.0, reason)
-        claim = self._reader.read(sentence, language)
         reads = [read._replace(number=n) for n, text in enumerate(evidence) for read in self._evidence(text, claim)]
         whole = _best(claim, reads)
         found = whole if whole.supported else next(self._halves(sentence, language, reads), whole)
@@ -134,13 +134,12 @@ class Checker:
             return Check("supported", found.support, "judged by the second opinion", found.quotes, found.cuts)
         return found if found.supported else Check("unsupported", found.support, found.reason)
 
-    def _beyond(self, sentence: str, language: Language) -> str | None:
+    def _beyond(self, sentence: str, language: Language, claim: Claim) -> str | None:
         """Why a sentence is not judged, or None."""
         if len(sentence) > _LONGEST:
             return "cannot be judged by words: too long"
         if not identify(sentence, default=language).is_supported:
             return "cannot be judged by words: in a language that is not known"
-        claim = self._reader.read(sentence, language)
         if not claim.content:
             return "cannot be judged by words: no word of it is known"
         if spoken := [unit.word.text for unit in claim.units if unit.has("person")]:

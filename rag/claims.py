@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import takewhile
 
 from rag.phrases import Place, Word, places
@@ -17,7 +16,6 @@ from rag.wording import alike, family, is_in, meanings, numbers, stem
 
 _WORD = re.compile(r"[\w%°±²³½¼¾]")
 _DIGIT = re.compile(r"[0-9]")
-_CACHED = 4096
 _BEGINNING = 5  # words in which an "it" speaks of the sentence before
 _TOPIC = 4
 _SUBJECT = {"tr": 2, "zh": 2}  # words of a subject where the verb does not follow it, or is not known for one
@@ -145,13 +143,12 @@ def _is_named(unit: Unit) -> bool:
 
 
 class Reader:
-    """Reads sentences. What was read is kept, for evidence comes again and again; read by many threads."""
+    """Reads sentences. It keeps none: they are a model's as well as the evidence's. Read by many threads."""
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self.read = lru_cache(_CACHED)(self._read)
 
-    def _read(self, text: str, language: Language) -> Claim:
+    def read(self, text: str, language: Language) -> Claim:
         sheet = Sheet.of(text, language, self._terms)
         return Claim.of(_labelled([self._word(span, sheet) for span in words(sheet)]), language)
 
@@ -204,7 +201,6 @@ class Reader:
         return frozenset(family(concept, kinds[concept].kind) for concept in concepts) - {""}
 
 
-@lru_cache(_CACHED)
 def _figures(word: str, language: Language) -> frozenset[str]:
     """The number that a word is; "one" is an article as often as not."""
     if _DIGIT.match(word):

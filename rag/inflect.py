@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 
 from rag.fold import fold
 from rag.types import Language
@@ -69,7 +68,6 @@ def same(word: str) -> str:
 STEM: dict[Language, Callable[[str], str]] = {"en": english_stem, "fr": french_stem, "zh": same, "tr": same}
 
 
-@lru_cache(maxsize=65536)
 def turkish_bases(word: str) -> tuple[str, ...]:
     """`word` and the words it may be a form of, longest first; endings in folded letters."""
     return tuple(dict.fromkeys(_bases(word)))
@@ -97,12 +95,10 @@ def _disagree(base: str, ending: str) -> bool:
     return len(base) == _SHORTEST and {"a": "e", "e": "a"}.get(last, "-") in ending
 
 
-@lru_cache(maxsize=65536)
 def _english_keys(word: str) -> tuple[str, ...]:
     return (english_stem(word),)
 
 
-@lru_cache(maxsize=65536)
 def _french_keys(word: str) -> tuple[str, ...]:
     return (french_stem(word),)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ _ELIDED = 2  # letters: l', qu', 's, 't
 def _stemmer(language: Language) -> Any:
     import Stemmer
 
-    return Stemmer.Stemmer(_STEMMERS[language])
+    return Stemmer.Stemmer(_STEMMERS[language], 0)  # it would keep the words of questions
 
 
 def tokens(text: str, language: Language, terms: Terms | None = None) -> list[str]:
@@ -74,7 +74,6 @@ def _of_compound(word: str, language: Language) -> list[str]:
     return [*stems, _stem("".join(pieces), language)] if joined else stems
 
 
-@lru_cache(maxsize=1 << 16)
 def _stem(word: str, language: Language) -> str:
     """The stemmer's stem, folded again (Turkish puts a cedilla back); too short a one would be everybody's."""
     stem = fold(_stemmer(language).stemWord(word))

@@ -144,7 +144,6 @@ def alike(concept: str) -> frozenset[str]:
     return _alike().get(concept, frozenset())
 
 
-@cache
 def stem(word: str, language: Language) -> str:
     """A word without its endings, as the search sees it."""
     found = tokens(word, language)
