@@ -67,9 +67,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def started(folder: Path, corpus: Path, prompts: Path, **environment: str) -> Iterator[Server]:
-    """`chainlit run app.py` on a free port, store and log in `folder`; ready for questions. `environment` comes on
-    top."""
+def started(
+    folder: Path, corpus: Path, prompts: Path, app: str = "app.py", index: str = "ready", **environment: str
+) -> Iterator[Server]:
+    """`chainlit run` of `app` on a free port, store and log in `folder`; ready for questions, or as far as `index`
+    says. `environment` comes on top."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_", "CHROMA_", "CHAINLIT_"))}
     paths = {"RAG_CORPUS": str(corpus), "RAG_PROMPTS": str(prompts), "RAG_STORE": str(folder / "store"), **environment}
     port, log = _free_port(), folder / "server.log"
@@ -78,7 +80,7 @@ def started(folder: Path, corpus: Path, prompts: Path, **environment: str) -> It
         "-m",
         "chainlit",
         "run",
-        "app.py",
+        app,
         "--headless",
         "--host",
         "127.0.0.1",
@@ -88,11 +90,11 @@ def started(folder: Path, corpus: Path, prompts: Path, **environment: str) -> It
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=kept | paths, stdout=out, stderr=subprocess.STDOUT)
     server = Server(f"http://127.0.0.1:{port}", prompts, corpus, log)
-    document = f"/sources/{min(path.name for path in corpus.glob('*.txt'))}"
+    document = f"/sources/{min((path.name for path in corpus.glob('*.txt')), default='none.txt')}"
     try:
         _wait(lambda: server.get("/health")[0] == 200, process, log)
         server.was_up_before_the_index = server.get(document)[0] == 404
-        _wait(lambda: '"index":"ready"' in server.get("/readyz")[1], process, log)
+        _wait(lambda: f'"index":"{index}"' in server.get("/readyz")[1], process, log)
         yield server
     finally:
         process.send_signal(signal.SIGTERM)
