@@ -186,6 +186,8 @@ async def _answer(question: str, labels: Labels) -> None:
     assistant = await opening
     templates = await asyncio.to_thread(load, settings.prompts)
     profile = cl.user_session.get("chat_profile")
+        if urgent := await asyncio.to_thread(desk.urgent, question, cl.user_session.get("history", ())):
+            return await _help(question, urgent)
     template = templates.get(profile if profile in templates.good else settings.prompt)
     history = cl.user_session.get("history")
     ask = partial(assistant.stream, question, history, prompt=template.name, engine=_engine())
@@ -207,6 +209,13 @@ async def _offer_engines(labels: Labels) -> None:
     first = "extractive" if settings.engine == "extractive" else "model"
     inputs: list[InputWidget] = [
         Select(id="engine", label=labels.say("engine.label"), items=engines, initial_value=first)
+async def _help(question: str, answer: Answer) -> None:
+    """An emergency is answered before the documents are there."""
+    await cl.Message(view.markdown(answer, labels_of(answer))).send()
+    cl.user_session.set("history", remember(cl.user_session.get("history", ()), question, answer))
+    chats.settle(cl.context.session, answer)
+
+
     ]
     await cl.ChatSettings(inputs).send()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from rag.errors import RagError
 from rag.types import Answer, Source, Turn
 
 if TYPE_CHECKING:
+    from rag.guard import Guard
     from rag.pipeline import Assistant
     from rag.settings import Settings
 
@@ -28,6 +29,8 @@ class Desk:
         self._settings = settings
         self._lock = threading.Lock()
         self._opening: Future[Assistant] | None = None
+        self._reading = threading.Lock()
+        self._guard: Guard | None = None
 
     def open(self) -> Future[Assistant]:
         """At once; the future is done when the index is built or opened. It raises what opening raised."""
@@ -50,6 +53,20 @@ class Desk:
             return "preparing"
         return "failed" if self._opening.exception() else "ready"
 
+    def urgent(self, question: str, history: Sequence[Turn] = ()) -> Answer | None:
+        """What to say at once to a message that tells of danger, None for any other. Needs no documents and no index:
+        for the time before they are open, and for when they cannot be."""
+        from rag.guard import Guard
+        from rag.language import detect
+        from rag.notices import load_notices
+        from rag.reply import urgent
+
+        with self._reading:
+            self._guard = self._guard or Guard.load()
+        before = [turn.content for turn in history if turn.role == "user"]
+        language = detect(question, detect(before[-1]) if before else "en")
+        return urgent(self._guard, load_notices(), question, language, history)
+
     def _open(self, opening: Future[Assistant]) -> None:
         try:
             from rag.pipeline import open_assistant
@@ -68,4 +85,3 @@ def remember(history: tuple[Turn, ...], question: str, answer: Answer) -> tuple[
     """The conversation with one more question and answer, the oldest lines let go."""
     new = (Turn("user", question[:TURN_LENGTH]), Turn("assistant", answer.text[:TURN_LENGTH]))
     return (*history, *new)[-TURNS:]
-
