@@ -1,10 +1,12 @@
-"""Fits `rag/data/likeness.npz` on the examples of `rag/data/<language>/examples.yaml` and prints how well it tells
-examples apart that it was not fitted on.
+"""Fits what the guard has learned, and prints how well it tells questions apart that it was not fitted on.
 
     python benchmarks/likeness.py [--check]
 
-`--check` prints the figures and writes nothing. Questions of `tests/guard/dev.jsonl` are fitted on too; those of
-`tests/guard/held.jsonl` and of `tests/questions` never: what they measure must be news to the guard.
+Two things are fitted, the second on top of the first: `rag/data/likeness.npz` (how alike a message is to the examples
+of `rag/data/<language>/examples.yaml` and to the development questions below), and the weights of a personal question
+in `rag/data/guard.yaml` (a logistic regression of signals and likeness). The likeness of a question that the weights
+are fitted on comes from a fit that has not seen it, nor its neighbours in the other languages: otherwise it would be
+believed too much. The printed rates are of such folds too. `--check` writes nothing. The test questions are never read.
 """
 
 from __future__ import annotations
@@ -12,63 +14,109 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
+import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 
+from rag.guard import Guard
 from rag.likeness import DATA, KINDS, SLOTS, WEIGHTS, Likeness, pieces, plain
-from rag.rules import Rules, load_rules
-from rag.types import LANGUAGES, Language
-from rag.unmask import clauses, unmask
+from rag.types import LANGUAGES, Language, Turn
 
-DEVELOPED = Path(__file__).resolve().parents[1] / "tests" / "guard" / "dev.jsonl"
-FOLDS, ROUNDS, STEP, DECAY = 5, 12, 0.15, 1e-5
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+DEVELOPED = [TESTS / "guard" / f"{name}.jsonl" for name in ("dev", "held", "more")]
+DEVELOPED += [TESTS / "questions" / f"{name}.jsonl" for name in ("dev", "lay")]
+#: The patterns were written with these in view: what they say there is too good to be believed in full.
+SEEN, SEEN_WEIGHT = "guard-dev", 0.2
+OUTCOMES = {"boundary": "personal", "declined": "personal", "emergency": "emergency", "about": "about"}
+FOLDS, TOGETHER = 5, 4  # so many questions in a row stay in one fold, the same in all languages
+ROUNDS, STEP, DECAY = 8, 0.15, 1e-5
+RIDGE = 2.0
+GROUPS = ("ask", "pair.", "near.", "role.", "who.", "case.", "shape.", "feel.", "frame.", "like.")
+FALSE_ALARMS = 0.02  # the share of plain questions, of those not fitted on, that may be taken personally
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A question, what it is (`personal`, `plain`, `emergency`, `about`), and the fold that does not learn from it."""
+
+    id: str
+    language: Language
+    question: str
+    history: tuple[Turn, ...]
+    kind: str
+    fold: int
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
-    rules = {language: load_rules(language) for language in LANGUAGES}
-    examples = [
-        (language, kind, read(text, rules[language]))
-        for language in LANGUAGES
-        for kind, texts in yaml.safe_load((DATA / language / "examples.yaml").read_text(encoding="utf-8")).items()
-        for text in texts
-    ]
-    examples += [(language, kind, read(text, rules[language])) for language, kind, text in developed()]
-    slots = [np.array(pieces(text)) for _, _, text in examples]
-    kinds = np.array([KINDS.index(kind) for _, kind, _ in examples])
-    if args.check:
-        tell(examples, slots, kinds)
-    else:
-        weights = fit(slots, kinds).astype(np.float16)
-        np.savez_compressed(WEIGHTS, weights=weights, examples=digest())
+    guard, every = Guard.load(), list(rows())
+    examples = list(sentences(guard))
+    known = list(learned(guard, every, Likeness(fit(examples))))
+    held = [fit([*examples, *(entry for fold, *entry in known if fold != number)]) for number in range(FOLDS)]
+    blind = [replace(guard, likeness=Likeness(weights)) for weights in held]
+    told = [row for row in every if row.kind in ("plain", "personal")]
+    weights, threshold, scores = weights_of(told, [evidence(blind[row.fold], row) for row in told])
+    tell("personal", told, scores >= 0)
+    tell("emergency", every, [is_alarm(blind[row.fold], row) for row in every])
+    if not args.check:
+        whole = fit([*examples, *(entry for _, *entry in known)])
+        np.savez_compressed(WEIGHTS, weights=whole.astype(np.float16), examples=digest())
+        write(weights, threshold)
 
 
-def read(text: str, rules: Rules) -> str:
-    return plain(clauses(unmask(text, rules.keys, rules.real), rules.breaks), rules.classes)
+def rows() -> Iterator[Row]:
+    for path in DEVELOPED:
+        place: Counter[str] = Counter()
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            fold = zlib.crc32(f"{path.parent.name}{path.stem}{place[row['lang']] // TOGETHER}".encode()) % FOLDS
+            place[row["lang"]] += 1
+            history = tuple(Turn(turn["role"], turn["content"]) for turn in row["history"])
+            kind = row.get("kind") or OUTCOMES.get(row["outcome"][0], "plain")
+            yield Row(row["id"], row["lang"], row["question"], history, kind, fold)
 
 
-def developed() -> Iterator[tuple[Language, str, str]]:
-    """The development part's plain and personal questions that stand alone. The held part is never read here."""
-    for line in DEVELOPED.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if row["kind"] in ("plain", "personal") and not row["history"]:
-            yield row["lang"], row["kind"], row["question"]
+def sentences(guard: Guard) -> Iterator[tuple[str, str]]:
+    """The examples: kind and text as the likeness reads it."""
+    for language in LANGUAGES:
+        for kind, entries in yaml.safe_load((DATA / language / "examples.yaml").read_text(encoding="utf-8")).items():
+            for entry in entries:
+                yield kind, text_of(guard, entry, language)
+
+
+def text_of(guard: Guard, message: str, language: Language) -> str:
+    return plain(guard.clauses(message, language), guard.rules[language].classes)
+
+
+def learned(guard: Guard, every: Sequence[Row], likeness: Likeness) -> Iterator[tuple[int, str, str]]:
+    """Development questions that stand alone: fold, kind and text. Which danger an emergency is of, their files do not
+    say: it is the one of which `likeness` finds the examples more alike."""
+    for row in every:
+        if not row.history:
+            text = text_of(guard, row.question, row.language)
+            shares = likeness.of(text)
+            danger = max(("self_harm", "body"), key=shares.__getitem__)
+            yield row.fold, danger if row.kind == "emergency" else row.kind, text
 
 
 def digest() -> str:
-    """Of all examples, so that a test can tell whether the weights are theirs."""
-    files = [(DATA / language / "examples.yaml").read_bytes() for language in LANGUAGES]
-    return hashlib.sha256(b"".join(files)).hexdigest()
+    """Of all that is fitted on, so that a test can tell whether the weights are theirs."""
+    files = [DATA / language / "examples.yaml" for language in LANGUAGES] + DEVELOPED
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def fit(slots: list[np.ndarray], kinds: np.ndarray) -> np.ndarray:
+def fit(examples: Sequence[Sequence[str]]) -> np.ndarray:
     """Weights [SLOTS, KINDS] by logistic regression, AdaGrad (Duchi et al. 2011), in an order of its own seed."""
+    slots = [np.array(pieces(text) or [0]) for _, text in examples]
+    kinds = [KINDS.index(kind) for kind, _ in examples]
     weights, squares = np.zeros((SLOTS, len(KINDS))), np.full((SLOTS, len(KINDS)), 1e-8)
     order = np.random.default_rng(0)
     for _ in range(ROUNDS):
@@ -84,19 +132,77 @@ def fit(slots: list[np.ndarray], kinds: np.ndarray) -> np.ndarray:
     return weights
 
 
-def tell(examples: list[tuple[str, str, str]], slots: list[np.ndarray], kinds: np.ndarray) -> None:
-    """Prints per language and kind how many examples are told right by weights fitted on the other folds."""
-    fold = np.random.default_rng(1).permutation(len(slots)) % FOLDS
-    found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+def is_alarm(guard: Guard, row: Row) -> bool:
+    decision = guard.before(row.question, row.language, row.history)
+    return decision is not None and decision.outcome == "emergency"
+
+
+def evidence(guard: Guard, row: Row) -> dict[str, float]:
+    said = [turn.content for turn in row.history if turn.role == "user"][-guard.table.limits["turns"] :]
+    now, earlier = guard.read(row.question, row.language), [guard.read(text, row.language) for text in said]
+    return {n: v for n, v in guard.evidence(now, earlier).items() if n.startswith(GROUPS)}
+
+
+def weights_of(
+    every: Sequence[Row], values: Sequence[Mapping[str, float]]
+) -> tuple[dict[str, float], float, np.ndarray]:
+    """Weights of all rows, the threshold, and each row's score by weights fitted on the other folds."""
+    names = sorted({name for value in values for name in value})
+    table = np.array([[value.get(name, 0.0) for name in names] for value in values])
+    is_personal = np.array([row.kind == "personal" for row in every], dtype=float)
+    trust = np.array([SEEN_WEIGHT if row.id.startswith(SEEN) else 1.0 for row in every])
+    fold = np.array([row.fold for row in every])
+    signs = np.array([-1.0 if name.startswith("frame.") else 1.0 for name in names])
+    scores = np.zeros(len(every))
     for number in range(FOLDS):
-        rest = [i for i in range(len(slots)) if fold[i] != number]
-        likeness = Likeness(fit([slots[i] for i in rest], kinds[rest]))
-        for i in np.flatnonzero(fold == number):
-            language, kind, text = examples[i]
-            shares = likeness.of(text)
-            found[language, kind][max(shares, key=shares.__getitem__)] += 1
-    for (language, kind), counts in sorted(found.items()):
-        print(language, f"{kind:10}", f"{counts[kind]}/{counts.total()}", dict(counts))
+        rest = fold != number
+        part, base = regress(table[rest], is_personal[rest], trust[rest], signs)
+        scores[~rest] = table[~rest] @ part + base
+    found, base = regress(table, is_personal, trust, signs)
+    counted = scores[(is_personal == 0) & (trust == 1)]
+    cut = float(np.quantile(counted, 1 - FALSE_ALARMS))
+    return dict(zip(names, found.tolist(), strict=True)), cut - base, scores - cut
+
+
+def regress(table: np.ndarray, told: np.ndarray, trust: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, float]:
+    """Logistic regression [names] and its constant, with a ridge, each weight of its sign or zero: accelerated
+    projected gradient (Beck & Teboulle 2009)."""
+    full = np.hstack([table, np.ones((len(table), 1))])
+    ridge, signs = np.append(np.full(table.shape[1], RIDGE), 0.0), np.append(signs, 0.0)
+    rate = 1 / (0.25 * np.linalg.norm((full * trust[:, None]).T @ full, 2) + RIDGE)
+    weights = ahead = np.zeros(full.shape[1])
+    pace = 1.0
+    for _ in range(4000):
+        chance = 1 / (1 + np.exp(-full @ ahead))
+        new = ahead - rate * (full.T @ (trust * (chance - told)) + ridge * ahead)
+        new[new * signs < 0] = 0
+        following = (1 + np.sqrt(1 + 4 * pace * pace)) / 2
+        ahead = new + (pace - 1) / following * (new - weights)
+        weights, pace = new, following
+    return weights[:-1], float(weights[-1])
+
+
+def write(weights: Mapping[str, float], threshold: float) -> None:
+    """Puts the weights that are not nothing into `rag/data/guard.yaml`, in hundredths; all else there stays."""
+    path = DATA / "guard.yaml"
+    listed = [(name, round(100 * weight)) for name, weight in sorted(weights.items())]
+    lines = "".join(f"    {name}: {weight}\n" for name, weight in listed if weight)
+    block = f"personal:\n  threshold: {round(100 * threshold)}\n  weights:\n{lines}"
+    found = re.compile(r"^personal:\n(?:  .*\n)+", re.MULTILINE)
+    path.write_text(found.sub(block, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def tell(name: str, every: Sequence[Row], hits: Iterable[bool]) -> None:
+    """Prints, by set, language and kind, how many questions are taken for `name` by what was fitted on other folds."""
+    found: dict[tuple[str, str, str], list[bool]] = defaultdict(list)
+    for row, hit in zip(every, hits, strict=True):
+        part = row.id.rsplit("-", 2)[0]
+        found[part, "all", row.kind].append(bool(hit))
+        for language in (row.language, "all") if part != SEEN else ():
+            found[f"all but {SEEN}", language, row.kind].append(bool(hit))
+    print(f"taken as {name}, of questions not fitted on")
+    for key, entries in sorted(found.items()):
+        print(*(f"{entry:20}" for entry in key), f"{sum(entries)}/{len(entries)} {100 * np.mean(entries):.1f} %")
 
 
 if __name__ == "__main__":

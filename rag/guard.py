@@ -16,7 +16,7 @@ from rag.likeness import Likeness, plain
 from rag.rules import Rules, Signal, Table, load_rules, load_table
 from rag.types import LANGUAGES, Decision, Language, Turn
 from rag.unmask import Clause, clauses, unmask
-from rag.weigh import Part, asked_for, case_units, danger_of, danger_units, reason, total, weigh
+from rag.weigh import Part, add, asked_for, case_signals, danger_of, danger_units, reason, total, weigh
 
 #: Groups that bring a language in when it is not the question's own: messages mix languages, but the small words
 #: of one language are other words in another ("her" is "every" in Turkish).
@@ -30,14 +30,17 @@ _SOME, _MUCH = 0.4, 0.6  # shares of `Likeness` from which it counts
 _TALK = 0.6  # the share of small talk from which a phrase of it suffices
 _NONE = 0.05  # the share of both dangers below which the message is unlike any
 _FLOOR = 1e-4  # shares below this say nothing
+_EARLIER = 4.0  # what was said before counts up to this
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as the guard reads it: its clauses with their signals, and what it is like as a whole."""
+    """A message as the guard reads it: its clauses with their signals, what it is like as a whole and what each clause
+    is like alone."""
 
     parts: tuple[Part, ...]
     like: Mapping[str, float]
+    alone: tuple[Mapping[str, float], ...]
 
     @property
     def text(self) -> str:
@@ -51,9 +54,12 @@ class Message:
         return names | ({"calm.unlike"} if sum(self.like[kind] for kind in _KINDS) < _NONE else set())
 
     @property
-    def odds(self) -> float:
-        """The natural logarithm of how much more it is like personal questions than like plain ones."""
-        return math.log((self.like["personal"] + _FLOOR) / (self.like["plain"] + _FLOOR))
+    def odds(self) -> tuple[float, ...]:
+        """How much more it is like personal questions than like plain ones, as natural logarithms: as a whole, then
+        each clause."""
+        return tuple(
+            math.log((like["personal"] + _FLOOR) / (like["plain"] + _FLOOR)) for like in (self.like, *self.alone)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,9 @@ class Guard:
     def read(self, message: str, language: Language) -> Message:
         found = self.clauses(message, language)
         parts = tuple(Part(clause, self._seen(clause, language)) for clause in found)
-        return Message(parts, self.likeness.of(plain(found, self.rules[language].classes)))
+        classes = self.rules[language].classes
+        alone = tuple(self.likeness.of(plain([clause], classes)) for clause in found)
+        return Message(parts, self.likeness.of(plain(found, classes)), alone)
 
     def clauses(self, message: str, language: Language) -> tuple[Clause, ...]:
         """The clauses of a message with its disguises off; of a long one, its start and its end."""
@@ -134,20 +142,29 @@ class Guard:
         return Decision(f"about.{min(kinds, key=self.table.about.index)}", f"the message {why}", "about")
 
     def _personal(self, now: Message, earlier: Sequence[Message]) -> Decision | None:
+        found = add(self.table.signals, self.table.personal, self.evidence(now, earlier))
+        if found:
+            return Decision(f"personal.{asked_for(found)}", reason(found), "boundary")
+        is_framed = any(name.startswith("frame.") for part in now.parts for name in part.seen)
+        if not earlier or is_framed or not self._hangs_on(now, "follow.personal"):
+            return None
+        was = self._personal(earlier[-1], earlier[:-1])
+        return was and Decision(was.rule, self.table.signals["before.personal"].why, "boundary")
+
+    def evidence(self, now: Message, earlier: Sequence[Message]) -> dict[str, float]:
+        """What speaks for or against a personal question, by name of the signal: 1.0 for what is seen, and how much
+        likelier than plain the message is by its likeness, as natural logarithms."""
         names = {name for message in earlier for part in message.parts for name in part.seen}
         context = {f"{group}.earlier" for group in ("who", "case") if any(n.startswith(f"{group}.") for n in names)}
-        found = self._weigh("personal", case_units(now.parts, {*context, self._grade(now)}))
-        rule = f"personal.{asked_for(found)}"
-        if not found and earlier and self._hangs_on(now, "follow.personal"):
-            was = self._personal(earlier[-1], earlier[:-1])
-            hanging = {*now.parts[0].seen, *context, "before.personal"}
-            found = self._weigh("personal", [hanging]) if was else ()
-            rule = was.rule if was else rule
-        return Decision(rule, reason(found), "boundary") if found else None
-
-    def _grade(self, message: Message) -> str:
-        odds = message.odds
-        return next(name for name, lowest in self.table.grades.items() if odds >= lowest)
+        whole, *alone = now.odds
+        alone = alone or [whole]
+        before = max((message.odds[0] for message in earlier), default=0.0)
+        return dict.fromkeys(sorted(case_signals(now.parts, context)), 1.0) | {
+            "like.whole": whole,
+            "like.clause": max(alone),
+            "like.mean": sum(alone) / len(alone),
+            "like.earlier": min(max(before, -_EARLIER), _EARLIER),
+        }
 
     def _weigh(self, name: str, units: Sequence[set[str]]) -> tuple[Signal, ...]:
         return weigh(self.table.signals, self.table.scores[name], units)

@@ -1,15 +1,16 @@
 """From signals seen in a message to a sum: which signals are weighed together, and how they add up.
 
-A clause is weighed with what the rest of the message says of the person and the case. Pure functions over names of
-signals; `data/guard.yaml` holds weights and thresholds.
+For danger each clause is weighed with what the rest of the message says of people, and a group counts once. Whether a
+question is personal is one sum over the message, with weights fitted together (`benchmarks/likeness.py`), so that two
+signals that say the same are not believed twice. Pure functions; `data/guard.yaml` holds weights and thresholds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rag.rules import Score, Signal
+from rag.rules import Fitted, Score, Signal
 from rag.unmask import Clause
 
 #: Of two reasons of the same weight, the more pressing names the rule.
@@ -61,6 +62,24 @@ def case_units(parts: Sequence[Part], context: Iterable[str]) -> list[set[str]]:
     return units
 
 
+def case_signals(parts: Sequence[Part], context: Iterable[str]) -> set[str]:
+    """What the whole message shows of a personal question: the names of `case_units`, and which of them meet."""
+    seen = {name for unit in case_units(parts, context) for name in unit}
+    degrees = {name.rsplit(".", 1)[1] for name in seen if name.startswith("ask.")}
+    degrees = {"own" if degree == "mark" else degree for degree in degrees}
+    has_person = any(name.startswith("who.") for name in seen)
+    met = {f"pair.{degree}" for degree in degrees if has_person}
+    return seen | met | {f"asks.{degree}" for degree in degrees}
+
+
+def add(signals: Mapping[str, Signal], fitted: Fitted, values: Mapping[str, float]) -> tuple[Signal, ...]:
+    """The signals of `values` with what each adds, weight times value, if the sum reaches the threshold; else none."""
+    counted = tuple(
+        replace(signals[name], weight=round(fitted.weights.get(name, 0) * value)) for name, value in values.items()
+    )
+    return counted if total(counted) >= fitted.threshold else ()
+
+
 def weigh(signals: Mapping[str, Signal], score: Score, units: Iterable[Iterable[str]]) -> tuple[Signal, ...]:
     """The signals of the unit with the highest sum, each group counted once, if the sum reaches the threshold; else
     none."""
@@ -82,9 +101,9 @@ def total(signals: Iterable[Signal]) -> int:
 
 
 def asked_for(signals: Iterable[Signal]) -> str:
-    """What a personal message asks for: the kind of its heaviest reason."""
+    """What a personal message asks for: the kind of its heaviest reason, of those that name the person first."""
     asked = [s for s in signals if s.group in ("ask", "feel", "shape")]
-    return min(asked, key=lambda s: (-s.weight, _rank(s.kind))).kind if asked else "advice"
+    return min(asked, key=lambda s: (s.name.endswith(".open"), -s.weight, _rank(s.kind))).kind if asked else "advice"
 
 
 def danger_of(signals: Iterable[Signal]) -> str:
@@ -97,7 +116,8 @@ def danger_of(signals: Iterable[Signal]) -> str:
 
 def reason(signals: Sequence[Signal]) -> str:
     """The sum, for the operator: names and weights, never a word of the message."""
-    parts = ", ".join(f"{s.name} {s.weight:+d} ({s.why})" for s in sorted(signals, key=lambda s: -s.weight))
+    weighty = sorted((s for s in signals if s.weight), key=lambda s: -s.weight)
+    parts = ", ".join(f"{s.name} {s.weight:+d} ({s.why})" for s in weighty)
     return f"sum {total(signals)}: {parts}"
 
 

@@ -84,6 +84,19 @@ def test_the_case_may_stand_in_an_earlier_turn():
     assert outcome("Should I take it?", "en", "I have stage 4 mesothelioma and they offer me chemo.") == "boundary"
 
 
+CORRECTED = [
+    ("en", "How long does my mother have with stage 3?", "sorry, I meant stage 4"),
+    ("fr", "Combien de temps reste-t-il à ma mère au stade 3 ?", "pardon, je voulais dire stade 4"),
+    ("zh", "我妈妈三期，还能活多久？", "不好意思，我是说四期"),
+    ("tr", "Annem evre 3, ne kadar ömrü kaldı?", "pardon, evre 4 demek istedim"),
+]
+
+
+@pytest.mark.parametrize(("language", "before", "question"), CORRECTED)
+def test_a_correction_of_a_personal_question_is_personal(language, before, question):
+    assert outcome(question, language, before) == "boundary"
+
+
 @pytest.mark.parametrize("question", ["\u200bI can\u200b't breathe", "I  c a n ' t  b r e a t h e", "\u202eI can't breathe"])
 def test_masked_letters_hide_no_danger(question):
     assert outcome(question, "en") == "emergency"
