@@ -156,8 +156,14 @@ async def starters(_user: cl.User | None, language: str | None) -> list[cl.Start
 async def start() -> None:
     if settings.has_model:
         await _offer_engines(reader())
-    cl.user_session.set("history", ())
-    cl.user_session.set("turn", asyncio.Lock())
+
+
+def turn() -> asyncio.Lock:
+    """One question after the other; the first may come before Chainlit has said that the chat has started."""
+    if cl.user_session.get("turn") is None:
+        cl.user_session.set("turn", asyncio.Lock())
+    found: asyncio.Lock = cl.user_session.get("turn")
+    return found
 
 
 @cl.on_message
@@ -168,7 +174,7 @@ async def asked(message: cl.Message) -> None:
         if refused := refusal(question, labels):
             await cl.Message(refused).send()
             return
-        async with cl.user_session.get("turn"):
+        async with turn():
             await _answer(question, labels)
     except Exception as error:  # of whatever kind: its text must not reach a reader
         key = "notice.failed" if desk.sources() else "notice.unavailable"
@@ -180,16 +186,16 @@ async def asked(message: cl.Message) -> None:
 async def _answer(question: str, labels: Labels) -> None:
     opening = asyncio.wrap_future(desk.open())
     if not desk.sources():
+        if urgent := await asyncio.to_thread(desk.urgent, question, cl.user_session.get("history", ())):
+            return await _help(question, urgent)
         waiting = await cl.Message(view.trouble("notice.preparing", labels)).send()
         await asyncio.wait([opening])
         await waiting.remove()
     assistant = await opening
     templates = await asyncio.to_thread(load, settings.prompts)
     profile = cl.user_session.get("chat_profile")
-        if urgent := await asyncio.to_thread(desk.urgent, question, cl.user_session.get("history", ())):
-            return await _help(question, urgent)
     template = templates.get(profile if profile in templates.good else settings.prompt)
-    history = cl.user_session.get("history")
+    history = cl.user_session.get("history", ())
     ask = partial(assistant.stream, question, history, prompt=template.name, engine=_engine())
     page = Page(template, labels)
     try:
@@ -203,12 +209,6 @@ async def _answer(question: str, labels: Labels) -> None:
         await page.close()
 
 
-async def _offer_engines(labels: Labels) -> None:
-    """Who writes the answers of this conversation; kept by Chainlit under its name."""
-    engines = {labels.say(f"engine.{engine}"): engine for engine in choice.ENGINES}
-    first = "extractive" if settings.engine == "extractive" else "model"
-    inputs: list[InputWidget] = [
-        Select(id="engine", label=labels.say("engine.label"), items=engines, initial_value=first)
 async def _help(question: str, answer: Answer) -> None:
     """An emergency is answered before the documents are there."""
     await cl.Message(view.markdown(answer, labels_of(answer))).send()
@@ -216,6 +216,12 @@ async def _help(question: str, answer: Answer) -> None:
     chats.settle(cl.context.session, answer)
 
 
+async def _offer_engines(labels: Labels) -> None:
+    """Who writes the answers of this conversation; kept by Chainlit under its name."""
+    engines = {labels.say(f"engine.{engine}"): engine for engine in choice.ENGINES}
+    first = "extractive" if settings.engine == "extractive" else "model"
+    inputs: list[InputWidget] = [
+        Select(id="engine", label=labels.say("engine.label"), items=engines, initial_value=first)
     ]
     await cl.ChatSettings(inputs).send()
 

@@ -63,6 +63,7 @@ class Chat:
     outbox: Outbox = field(default_factory=Outbox)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     emit: Emit | None = None
+    is_away: bool = False
 
 
 class Chats:
@@ -80,9 +81,9 @@ class Chats:
         handlers["client_message"] = self._asking(handlers["client_message"])
         handlers[choice.EVENT] = _quietly(choice.choosing(handlers[choice.EVENT]))
         handlers["connection_successful"] = self._returning(handlers["connection_successful"])
-        handlers["disconnect"] = _quietly(_without_reason(handlers["disconnect"]))
-        for name in ("clear_session", "stop"):
-            handlers[name] = _quietly(handlers[name])
+        handlers["disconnect"] = self._leaving(handlers["disconnect"])
+        handlers["clear_session"] = self._deleting(handlers["clear_session"])
+        handlers["stop"] = _quietly(handlers["stop"])
 
     def settle(self, session: Any, answer: Answer) -> None:
         """Gives back what an answer has not used of what was set aside for it."""
@@ -90,6 +91,8 @@ class Chats:
         self._rations.tokens.give_back(_address(session.environ), self._reserve - used)
 
     def _connecting(self, handler: Handler) -> Handler:
+        from socketio import exceptions  # the built-in refusal loses its words
+
         async def connect(sid: str, environ: Any, auth: Any = None) -> Any:
             auth = auth if isinstance(auth, dict) else {}
             identity = auth.get("sessionId")
@@ -97,7 +100,7 @@ class Chats:
                 _log.warning("refused a conversation: no session id of ours")
                 return False
             if not self._host.of_id(identity) and (why := self._crowded(environ)):
-                raise ConnectionRefusedError(why)
+                raise exceptions.ConnectionRefusedError(why)
             profile = auth.get("chatProfile")
             profile = profile if isinstance(profile, str) and len(profile) <= 200 else None
             told = {"sessionId": identity, "clientType": "webapp", "chatProfile": profile}
@@ -121,7 +124,7 @@ class Chats:
         if chat is None:
             chat = self._chats[session] = Chat()
             session.delete = self._ending(session.id, chat, session.delete)
-        chat.emit = session.emit
+        chat.emit, chat.is_away = session.emit, False
         session.emit = chat.outbox.recording(session.emit)
 
     def _asking(self, handler: Handler) -> Handler:
@@ -165,11 +168,33 @@ class Chats:
             if chat and chat.emit and session.restored:
                 count = await chat.outbox.replay(chat.emit)
                 _log.info("a reader is back: %d events again, %d answers to come", count, len(chat.tasks))
-                if chat.tasks:
-                    await chat.emit("task_start", {})
+            if chat and chat.emit and chat.tasks:
+                await chat.emit("task_start", {})
             return done
 
         return _quietly(connection_successful)
+
+    def _leaving(self, handler: Handler) -> Handler:
+        async def disconnect(sid: str, _reason: Any = None) -> Any:
+            """Chainlit's takes no reason, and python-socketio would find that out by an error."""
+            if chat := self._chats.get(session) if (session := self._host.of_socket(sid)) else None:
+                chat.is_away = True
+            return await handler(sid)
+
+        return _quietly(disconnect)
+
+    def _deleting(self, handler: Handler) -> Handler:
+        """A reader deletes and leaves in one breath, and Chainlit may hear of the leaving first: then it would wait."""
+
+        async def clear_session(sid: str) -> Any:
+            done = await handler(sid)
+            session = self._host.of_socket(sid)
+            chat = self._chats.get(session) if session else None
+            if chat and chat.is_away:
+                await session.delete()
+            return done
+
+        return _quietly(clear_session)
 
     def _ending(self, identity: str, chat: Chat, delete: Handler) -> Handler:
         """Nothing of a conversation outlives it, whoever ends it: its reader, or the time that it was left alone."""
@@ -186,24 +211,15 @@ class Chats:
         return deleting
 
 
-def _without_reason(handler: Handler) -> Handler:
-    """Chainlit's takes no reason, and python-socketio finds that out by the error."""
-
-    async def disconnect(sid: str, _reason: Any = None) -> Any:
-        return await handler(sid)
-
-    return disconnect
-
-
 def _quietly(handler: Handler, refused: Any = None) -> Handler:
     """What goes wrong in a handler is told to the log alone; who is refused is told so."""
 
     async def handling(*args: Any) -> Any:
         try:
             return await handler(*args)
-        except ConnectionRefusedError:
-            raise
         except Exception as error:
+            if type(error).__name__ == ConnectionRefusedError.__name__:
+                raise
             incident(error)
             return refused
 

@@ -8,6 +8,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
@@ -89,6 +90,7 @@ def clean_message(payload: object) -> dict[str, str] | None:
 @dataclass(slots=True)
 class _Line:
     address: str
+    send: Handler | None = None
     is_joined: bool = False
     frames: Bucket = field(default_factory=Bucket)
 
@@ -118,7 +120,8 @@ class Lines:
             if len(self._open) >= self.all or self._of[address] >= self.each:
                 _log.warning("refused a connection: %d are open", len(self._open))
                 return False
-            self._open[line] = _Line(address)
+            has_socket = environ["asgi.scope"].get("type") == "websocket"
+            self._open[line] = _Line(address, environ["asgi.send"] if has_socket else None)
             self._of[address] += 1
             try:
                 return await handler(line, environ)
@@ -130,19 +133,22 @@ class Lines:
 
     def _hearing(self, handler: Handler, close: Handler) -> Handler:
         async def message(line: str, frame: Any) -> Any:
-            if not (wrong := self._fault(line, frame)):
+            state = self._open.get(line)
+            if state is None:  # what is still on its way after the end
+                return None
+            if not (wrong := self._fault(state, frame)):
                 return await handler(line, frame)
             if wrong != "unused":
                 _log.warning("refused a frame: it %s", wrong)
                 await close(line)
+                if state.send:  # Engine.IO leaves it to the client to hang up
+                    with suppress(Exception):
+                        await state.send({"type": "websocket.close", "code": 1008})
             return None
 
         return message
 
-    def _fault(self, line: str, frame: Any) -> str | None:
-        state = self._open.get(line)
-        if state is None:
-            return "came after the end"
+    def _fault(self, state: _Line, frame: Any) -> str | None:
         name = _NAME.match(frame[:60]) if isinstance(frame, str) else None
         if name and name.group(1) in UNUSED_EVENTS and len(frame) <= FRAME_LIMIT:
             return self._too_many(state) or "unused"

@@ -65,7 +65,7 @@ def look_at(settings: Settings) -> Look | None:
         except RagError:
             return False
         except Exception as error:  # whatever it is, it may carry the key
-            return getattr(error, "status_code", None) in (404, 405)
+            return getattr(error, "status_code", None) in (404, 405, 501)
         return True
 
     return look

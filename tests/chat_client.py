@@ -33,31 +33,30 @@ class Reader:
     async def __aexit__(self, *_: object) -> None:
         await self.leave()
 
-    async def join(self, *, transports: tuple[str, ...] = ("websocket",), **claims: object) -> None:
+    async def join(self, **claims: object) -> None:
         """Connects, or connects again, as the page does."""
         self._socket = socketio.AsyncClient(reconnection=False)
         self._socket.on("*", self._hear)
         self._socket.on("connect_error", self._refused)
         auth = {"sessionId": self.session, "clientType": "webapp", "threadId": "", "userEnv": "{}", "chatProfile": ""}
         await self._socket.connect(
-            self.address, self.headers, {**auth, **claims}, list(transports), socketio_path="/ws/socket.io", retry=False
+            self.address, self.headers, {**auth, **claims}, ["websocket"], socketio_path="/ws/socket.io", retry=False
         )
+        self.events.clear()
         await self._socket.emit("connection_successful")
+        await self.until(lambda: "clear_call_fn" in self.events)
 
     async def leave(self) -> None:
         await self._socket.disconnect()
 
     async def drop(self) -> None:
         """The line breaks: no goodbye is said."""
-        await self._socket.eio._abort() if hasattr(self._socket.eio, "_abort") else await self._cut()
-
-    async def _cut(self) -> None:
-        eio = self._socket.eio
-        await eio.ws.close()
+        await self._socket.eio.ws.close()
 
     async def delete(self) -> None:
         """As the page does at "Delete this conversation"."""
         await self._socket.emit("clear_session")
+        await self._socket.eio.queue.join()  # a browser sends what it was given before it hangs up
         await self._socket.disconnect()
 
     async def send(self, text: object, event: str = "client_message", **changes: object) -> str:
@@ -74,12 +73,16 @@ class Reader:
         """Sends a question and gives its answer."""
         count = len(self.answers)
         await self.send(text)
-        await self.until(lambda: len(self.answers) > count and not self.is_busy)
+        await self.until(lambda: len(self.answers) > count and not self.is_busy and self._is_whole)
         return self.answers[-1]
 
     @property
     def answers(self) -> list[str]:
         return [one["output"] for one in self.messages.values() if one["type"] == "assistant_message"]
+
+    @property
+    def _is_whole(self) -> bool:
+        return not any(one.get("streaming") for one in self.messages.values())
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Waits for it; what it waits for comes with an event."""
