@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.likeness import Likeness, plain
+from rag.patterns import Pattern
 from rag.rules import Rules, Signal, Table, load_rules, load_table
 from rag.types import LANGUAGES, Decision, Language, Turn
 from rag.unmask import Clause, clauses, unmask
@@ -180,7 +181,7 @@ def _search(rules: Rules, text: str, groups: tuple[str, ...] = ("",)) -> frozens
     )
 
 
-def _take_away(text: str, talk: Sequence[tuple[str, re.Pattern[str]]], kinds: set[str]) -> str:
+def _take_away(text: str, talk: Sequence[tuple[str, Pattern]], kinds: set[str]) -> str:
     """`text` without the phrases of `talk`, the longest taken first; their kinds are added to `kinds`."""
     while text:
         found = [(match.end() - match.start(), kind, match) for kind, p in talk if (match := p.search(text))]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag.patterns import Pattern
 from rag.unmask import Clause
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Likeness:
         return dict(zip(KINDS, (shares / shares.sum()).tolist(), strict=True))
 
 
-def plain(parts: Sequence[Clause], classes: Sequence[tuple[str, re.Pattern[str]]]) -> str:
+def plain(parts: Sequence[Clause], classes: Sequence[tuple[str, Pattern]]) -> str:
     """Clauses as the text that `of` takes: words of `classes` are replaced by the class's sign, numbers by N, and
     questions keep their mark."""
     text = " ".join(part.text + " ?" * part.is_asked for part in parts)

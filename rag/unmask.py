@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from rag.language import fold
+from rag.patterns import Pattern
 
 #: Lower-case letters of other alphabets that look Latin (Unicode's confusables, the common ones), after folding.
 _LOOKALIKES = {
@@ -49,7 +50,7 @@ def unmask(text: str, keys: Collection[str] = (), real: Collection[str] = ()) ->
     return _TOKEN.sub(lambda m: _mend(m[0], keys, real), folded) if keys else folded
 
 
-def clauses(text: str, breaks: re.Pattern[str]) -> tuple[Clause, ...]:
+def clauses(text: str, breaks: Pattern) -> tuple[Clause, ...]:
     """The clauses of unmasked `text`: cut at sentence marks and line ends, and before `breaks` (but, now)."""
     found = []
     start = 0

@@ -27,7 +27,7 @@ LAYERS = [
     ["vectors", "store", "dense", "contents", "builder", "index"],
     ["query", "prompts", "retrieve", "cite", "context", "written", "gate", "messages", "author", "opinion", "extract", "coverage", "evidence", "topics", "slots", "conversation"],
     ["wording", "phrases", "sheet", "claims", "alignment", "frame", "structure", "vetoes", "check"],
-    ["unmask", "rules", "likeness", "weigh", "guard", "notices", "careteam", "reply", "wishes", "hear"],
+    ["patterns", "unmask", "rules", "likeness", "weigh", "guard", "notices", "careteam", "reply", "wishes", "hear"],
     ["labels", "escape", "excerpt", "view"],
     ["timing", "writer", "pipeline", "wire", "jsonl", "doctor"],
     ["source_page", "web", "choice", "incident", "limits", "access", "passwords", "proxies", "frames", "outbox", "chats",
