@@ -1,7 +1,8 @@
 # make run   the chat in a browser tab, no key needed
 # make test  everything, browser tests included
+# make audit known vulnerabilities of what requirements.lock names; run it weekly, it needs the network
 # make eval  the evaluation: its figures as a table, and a report in eval/report.html
-.PHONY: run test eval install index clean
+.PHONY: run test eval audit install index clean
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +21,11 @@ test: install
 
 eval: install
 	@$(BIN)/rag eval --baselines $(ARGS)
+
+# An environment of its own: the lock holds what runs here and nothing that looks at it.
+audit: install
+	@$(BIN)/uv tool run --from pip-audit==2.9.0 pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+		-r requirements.lock $$(awk '/^[A-Z]/ { print "--ignore-vuln", $$1 }' .ci/audit.txt)
 
 install: $(VENV)/installed
 
