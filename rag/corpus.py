@@ -13,6 +13,7 @@ from pathlib import Path
 from rag.clean import Block, keep, opens_note
 from rag.errors import CorpusError
 from rag.language import detect, fold, repair
+from rag.orders import is_order, lines_of
 from rag.split import connective, pack, sentences
 from rag.tokens import tokens
 from rag.types import Language, Passage, Sentence, Source, Span
@@ -57,6 +58,7 @@ def load_corpus(folder: Path) -> Corpus:
         if source:
             seen[source.sha256] = name
             sources.append(source)
+            problem = _flagged(source)
         problems += [problem] if problem else []
     if not sources:
         found = "; ".join(f"{p.name} {p.message}" for p in problems[:3]) or "it holds none"
@@ -131,8 +133,25 @@ def _title(source: Source, blocks: tuple[Block, ...]) -> str:
         text = repair(" ".join(source.text[block.start : block.end].split())).strip("[]# *")
         if block.kind == "heading" and _GENERIC.fullmatch(fold(text).strip(" :.")):
             continue
+        if is_order(text, source.language):
+            continue
         return text if len(text) <= _TITLE else text[:_TITLE].rsplit(" ", 1)[0].rstrip(" ,;:(") + "…"
     return source.name
+
+
+def _flagged(source: Source) -> Problem | None:
+    lines = lines_of(source.text, _orders(source))
+    shown = ", ".join(map(str, lines[:5])) + (" and more" if len(lines) > 5 else "")
+    told = f"gives orders to its reader in line {shown}, not information; these sentences are never used"
+    return Problem(source.name, told, served=True) if lines else None
+
+
+def _orders(source: Source) -> Iterator[int]:
+    """Where the sentences and headings start that are orders."""
+    for block in keep(source.text):
+        language = _language(source, block)
+        spans = [block] if block.kind == "heading" else _bounded(source.text, block, language)
+        yield from (span.start for span in spans if is_order(source.text[span.start : span.end], language))
 
 
 def passages_of(source: Source) -> tuple[Passage, ...]:
@@ -145,11 +164,14 @@ def passages_of(source: Source) -> tuple[Passage, ...]:
 def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
     """Every heading and sentence with the number of its section; a new language begins a new section."""
     section, heading, last_kind, language = 0, "", "heading", None
+    left_out: set[int | None] = {*_orders(source)}
     is_note = False
     previous: Sentence | None = None
     list_lead: Sentence | None = None
     for block in keep(source.text):
-        if block.kind == "heading":
+        if block.kind == "heading" and block.start in left_out:
+            section, heading, previous, list_lead = section + 1, "", None, None
+        elif block.kind == "heading":
             section += last_kind != "heading"
             heading = " ".join(source.text[block.start : block.end].split())
             is_note = opens_note(heading) or (is_note and last_kind == "heading")
@@ -166,6 +188,10 @@ def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
             if block.kind == "prose":
                 list_lead = None
             for sentence in _cut(source, block, heading, spoken, previous, list_lead):
+                if sentence.start in left_out or sentence.lead in left_out:  # what hangs on an order goes with it
+                    left_out.add(sentence.start)
+                    section, previous = section + 1, None
+                    continue
                 yield section, replace(sentence, kind="note") if is_note else sentence
                 previous = sentence
             if block.kind == "prose" and previous and previous.text.rstrip().endswith((":", "：")):

@@ -34,7 +34,7 @@ __all__ = ["Index", "Info", "build", "open_index", "peek", "store_of"]
 _PACKAGE = Path(__file__).parent
 #: What decides, beside corpus and settings, what an index holds: this code, its data, and formats of two libraries.
 CODE = (
-    *("corpus", "clean", "split", "fold", "signs", "language", "inflect", "lexicon", "vocabulary", "terms"),
+    *("corpus", "clean", "orders", "split", "fold", "signs", "language", "inflect", "lexicon", "vocabulary", "terms"),
     *("translations", "lexical", "searchable", "contents", "builder"),
 )
 _LIBRARIES = ("bm25s", "chromadb")

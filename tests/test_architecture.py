@@ -20,7 +20,7 @@ LAYERS = [
     ["errors"],
     ["settings"],
     ["fold", "vocabulary", "signs", "language", "frequency", "inflect", "lexicon", "terms"],
-    ["tokens", "translations", "split", "clean", "corpus"],
+    ["tokens", "translations", "split", "clean", "orders", "corpus"],
     ["translation_cues", "translation_check"],
     ["lexical", "minilm", "stop", "remote", "chunks", "ledger", "llm", "llama", "endpoint", "embed", "searchable"],
     ["translation_model", "translation_drafts"],
