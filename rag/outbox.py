@@ -26,6 +26,7 @@ class Outbox:
 
     _events: list[tuple[str, Any]] = field(default_factory=list)
     _is_over: bool = False
+    _held: list[tuple[str, Any]] | None = None
 
     def __len__(self) -> int:
         return len(self._events)
@@ -54,15 +55,23 @@ class Outbox:
 
         async def emitting(event: str, data: Any) -> None:
             self.note(event, data)
-            await emit(event, data)
+            if self._held is None:
+                await emit(event, data)
+            else:
+                self._held.append((event, _copy(data)))
 
         return emitting
 
     async def replay(self, emit: Emit) -> int:
-        """All of it again, in order; how many events."""
-        events = list(self._events)
-        for event, data in events:
-            await emit(event, data)
+        """All of it again, in order; how many events. What is said meanwhile waits, or it came before its beginning."""
+        events, self._held = list(self._events), []
+        try:
+            for event, data in events:
+                await emit(event, data)
+            while self._held:
+                await emit(*self._held.pop(0))
+        finally:
+            self._held = None
         return len(events)
 
 

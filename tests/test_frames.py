@@ -361,6 +361,24 @@ def test_an_outbox_says_a_message_as_it_is_now_where_it_stood() -> None:
     assert asyncio.run(_replayed(outbox)) == []
 
 
+def test_what_is_said_during_a_replay_comes_after_it() -> None:
+    outbox, heard = Outbox(), list[str]()
+
+    async def story() -> None:
+        async def emit(event: str, data: Any) -> None:
+            await asyncio.sleep(0)
+            heard.append(event)
+
+        say = outbox.recording(emit)
+        await say("stream_start", {"id": "1", "output": ""})
+        await say("stream_token", {"id": "1", "token": "x"})
+        heard.clear()
+        await asyncio.gather(outbox.replay(emit), say("update_message", {"id": "1", "output": "whole"}))
+
+    asyncio.run(story())
+    assert heard == ["stream_start", "stream_token", "update_message"]
+
+
 def test_an_outbox_that_would_grow_for_ever_says_nothing_rather_than_half() -> None:
     outbox = Outbox()
     outbox.note("stream_start", {"id": "1", "output": ""})
