@@ -1,0 +1,322 @@
+"""Many readers at once: real socket clients, with think time, against the real application in a process of its own.
+
+    python benchmarks/load.py [--chats 100 --seconds 90] [--short 200] [--idle 50] [--think 5:15] [--model 20]
+
+Prints errors, percentiles to the first sentence and to the end, the answerer's own time in the same run, memory, and
+how many conversations are left at the end. `--model N` puts a model behind it that writes N tokens a second.
+All readers come from one address, so the limits of an address are raised by their settings (RAG_*_PER_ADDRESS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+LIMITS = ("QUESTIONS", "TOKENS", "SESSIONS", "CONNECTIONS")
+PATIENCE = 60.0  # seconds that a reader waits for the end of an answer
+KEPT = 15  # seconds that a conversation is kept whose reader has gone without a word
+QUESTIONS = (
+    "How is stage 4 mesothelioma treated?",
+    "Can chemotherapy remove all metastases?",
+    "Why is radiotherapy combined with chemotherapy in oesophageal cancer?",
+    "And what about its side effects?",
+    "Should my mother have chemotherapy for her mesothelioma?",
+    "Which vaccines are there against malaria?",
+    "La chimiothérapie guérit-elle les métastases ?",
+    "Qu'est-ce que la radiothérapie palliative ?",
+    "放疗结束后肿瘤还在是不是没治好?",
+    "四期间皮瘤怎么治疗?",
+    "Kemoterapi metastazları tamamen yok eder mi?",
+    "Radyoterapiden sonra tümör neden hâlâ görünüyor?",
+)
+
+
+@dataclass
+class Figures:
+    """Seconds to the first sentence and to the end of each answer; what went wrong, by kind."""
+
+    first: list[float] = field(default_factory=list)
+    end: list[float] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+    sessions: int = 0
+
+
+class Reader:
+    """One conversation over a socket, as the page speaks it."""
+
+    def __init__(self, address: str, notices: Sequence[str]) -> None:
+        import socketio
+
+        self._address, self._notices = address, notices
+        self._socket = socketio.AsyncClient(reconnection=False)
+        self._socket.on("*", self._hear)
+        self._first, self._text = 0.0, ""
+        self._over = asyncio.Event()
+
+    @asynccontextmanager
+    async def joined(self, *, says_goodbye: bool) -> AsyncIterator[Reader]:
+        identity = {"sessionId": str(uuid.uuid4()), "clientType": "webapp", "threadId": "", "userEnv": "{}"}
+        path = "/ws/socket.io"
+        await self._socket.connect(self._address, auth=identity, transports=["websocket"], socketio_path=path)
+        try:
+            await self._socket.emit("connection_successful")
+            await asyncio.wait_for(self._over.wait(), PATIENCE)  # Chainlit says once that nothing runs
+            yield self
+            if says_goodbye:
+                await self._socket.emit("clear_session")
+        finally:
+            await self._socket.disconnect()
+
+    async def ask(self, question: str, figures: Figures) -> None:
+        self._first, self._text = 0.0, ""
+        self._over.clear()
+        message = {"id": str(uuid.uuid4()), "type": "user_message", "output": question, "name": "User", "createdAt": ""}
+        start = time.perf_counter()
+        await self._socket.emit("client_message", {"message": message, "fileReferences": []})
+        try:
+            await asyncio.wait_for(self._over.wait(), PATIENCE)
+        except TimeoutError:
+            figures.errors["no end"] += 1
+            return
+        if not self._first or any(self._text.startswith(notice) for notice in self._notices):
+            figures.errors["refused or failed" if self._first else "no answer"] += 1
+            return
+        figures.first.append(self._first - start)
+        figures.end.append(time.perf_counter() - start)
+
+    async def _hear(self, event: str, data: Any = None) -> None:
+        is_answer = event in ("new_message", "update_message") and data["type"] == "assistant_message"
+        if event == "stream_token" or (is_answer and data["output"]):
+            self._first = self._first or time.perf_counter()
+        if is_answer and data["output"]:
+            self._text = data["output"]
+        if event == "task_end":
+            self._over.set()
+
+
+@dataclass(frozen=True)
+class Server:
+    address: str
+    notes: Path
+    process: subprocess.Popen[bytes]
+
+    def rows(self) -> list[dict[str, float]]:
+        """Once a second: time, conversations and resident memory in MB; of each answer its own time in ms."""
+        lines = self.notes.read_text(encoding="utf-8").splitlines() if self.notes.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+    def begin(self) -> None:
+        """Numbers from here on count."""
+        self.notes.write_text("", encoding="utf-8")
+
+    def memory(self) -> list[float]:
+        return [row["megabytes"] for row in self.rows() if "megabytes" in row]
+
+    def own(self) -> list[float]:
+        return [row["own_ms"] / 1000 for row in self.rows() if "own_ms" in row]
+
+    def sessions(self) -> int:
+        return int(next(row["sessions"] for row in reversed(self.rows()) if "sessions" in row))
+
+
+@contextmanager
+def served(settings: dict[str, str]) -> Iterator[Server]:
+    """The application in a process of its own, up and with an open index."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port, notes = free.getsockname()[1], Path(folder) / "notes.jsonl"
+        free.close()
+        limits = {f"RAG_{name}{end}": "1000000" for name in LIMITS for end in ("", "_PER_ADDRESS")}
+        limits |= {"RAG_TOKENS": "900000000", "RAG_TOKENS_PER_ADDRESS": "900000000"}
+        chainlit = {"CHAINLIT_HOST": "127.0.0.1", "CHAINLIT_PORT": str(port)}
+        environment = {**os.environ, "RAG_STORE": f"{folder}/store", **limits, **chainlit, **settings}
+        command = [sys.executable, __file__, "--serve", str(notes)]
+        with (Path(folder) / "log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            try:
+                _wait_for(f"http://127.0.0.1:{port}/readyz", process)
+                yield Server(f"http://127.0.0.1:{port}", notes, process)
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(timeout=30)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:
+            if answer.status == 200:
+                return
+        time.sleep(0.2)
+    raise SystemExit("the application did not come up")
+
+
+def serve(notes: Path) -> None:
+    """The application, which notes numbers once a second and after each answer."""
+    import threading
+
+    import chainlit.cli
+    from chainlit.config import config
+    from chainlit.session import ws_sessions_id
+
+    import rag.pipeline
+    from rag.types import Answer
+
+    class Timed(rag.pipeline.Assistant):
+        def stream(self, *args: Any, **options: Any) -> Iterator[Any]:
+            for item in super().stream(*args, **options):
+                if isinstance(item, Answer):
+                    write(own_ms=item.timings_ms["total"])
+                yield item
+
+    def write(**row: float) -> None:
+        with notes.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def watch() -> None:
+        while True:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            write(sessions=len(ws_sessions_id), megabytes=pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+            time.sleep(1)
+
+    rag.pipeline.Assistant = Timed  # type: ignore[misc]
+    config.project.session_timeout = KEPT
+    threading.Thread(target=watch, daemon=True).start()
+    chainlit.cli.run_chainlit(str(ROOT / "app.py"))
+
+
+async def drive(server: Server, options: argparse.Namespace) -> Figures:
+    from rag.labels import labels_for
+
+    notices = [text.partition("{")[0] for text in labels_for("en").words["notice"].values()]
+    figures = Figures()
+    async with Reader(server.address, notices).joined(
+        says_goodbye=True
+    ) as first:  # the vocabulary is read at first use
+        for question in QUESTIONS:
+            await first.ask(question, Figures())
+    server.begin()
+    end = time.monotonic() + options.seconds
+    low, high = (float(part) for part in options.think.split(":"))
+    dice = random.Random(7)
+
+    async def reading(talk: Callable[[Reader], Any], *, says_goodbye: bool) -> None:
+        figures.sessions += 1
+        try:
+            async with Reader(server.address, notices).joined(says_goodbye=says_goodbye) as reader:
+                await talk(reader)
+        except Exception as error:
+            figures.errors[type(error).__name__] += 1
+
+    async def chat(reader: Reader) -> None:
+        await asyncio.sleep(dice.uniform(0, high))
+        while time.monotonic() < end:
+            await reader.ask(dice.choice(QUESTIONS), figures)
+            await asyncio.sleep(dice.uniform(low, high))
+
+    async def short(reader: Reader) -> None:
+        await reader.ask(dice.choice(QUESTIONS), figures)
+
+    async def idle(_: Reader) -> None:
+        await asyncio.sleep(max(0.0, end - time.monotonic()))
+
+    async def shorts() -> None:
+        pause = options.seconds / max(1, options.short)
+        async with asyncio.TaskGroup() as group:
+            for number in range(options.short):
+                group.create_task(reading(short, says_goodbye=bool(number % 2)))
+                await asyncio.sleep(pause)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(options.chats):
+            group.create_task(reading(chat, says_goodbye=bool(number % 2)))
+        for _ in range(options.idle):
+            group.create_task(reading(idle, says_goodbye=False))
+        group.create_task(shorts())
+    for _ in range(KEPT + 30):
+        if not server.sessions():
+            break
+        await asyncio.sleep(1)
+    return figures
+
+
+def percentiles(name: str, seconds: Sequence[float]) -> str:
+    ordered = sorted(seconds) or [float("nan")]
+    values = (1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99))
+    return f"{name:24}" + "".join(f"{value:9.0f}" for value in values)
+
+
+def report(figures: Figures, server: Server) -> None:
+    memory = server.memory()
+    tenth, last = memory[len(memory) // 10], memory[-1]
+    print(f"{figures.sessions} conversations, {len(figures.end)} answers, errors: {dict(figures.errors) or 'none'}")
+    print(f"{'milliseconds':24}{'p50':>9}{'p95':>9}{'p99':>9}")
+    print(percentiles("to the first sentence", figures.first))
+    print(percentiles("to the end", figures.end))
+    print(percentiles("the answerer's own time", server.own()))
+    print(f"memory: {tenth:.0f} MB after the first tenth, {last:.0f} MB at the end ({100 * (last / tenth - 1):+.1f} %)")
+    print(f"conversations left: {server.sessions()}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chats", type=int, default=100, help="conversations with think time, all the while")
+    parser.add_argument("--short", type=int, default=0, help="conversations of one question, spread over the time")
+    parser.add_argument("--idle", type=int, default=0, help="conversations that say nothing")
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--think", default="5:15", metavar="LOW:HIGH", help="seconds between answer and question")
+    parser.add_argument("--model", type=float, metavar="TOKENS", help="a model that writes so many tokens a second")
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        return serve(options.serve)
+    with model_at(options.model) as settings, served(settings) as server:
+        figures = asyncio.run(drive(server, options))
+        report(figures, server)
+    return None
+
+
+@contextmanager
+def model_at(rate: float | None) -> Iterator[dict[str, str]]:
+    """The settings of a model's endpoint that writes true sentences at `rate` tokens a second; none without a rate."""
+    if rate is None:
+        yield {}
+        return
+    sys.path.insert(0, str(ROOT / "tests"))
+    import chat_models
+    from model_server import Exchange, ModelServer
+
+    def slow(exchange: Exchange) -> None:
+        exchange.open_stream()
+        for said in chat_models.honest(chat_models.Asked.of(exchange)):
+            for word in said.written().split(" "):
+                exchange.delta({"content": f"{word} "})
+                if exchange.released.wait(1.3 / rate):  # about 1.3 tokens a word
+                    return
+        exchange.finish()
+
+    with ModelServer(slow) as server:
+        yield {"RAG_MODEL": "a-model", "OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "none"}
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()
