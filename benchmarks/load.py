@@ -68,7 +68,7 @@ class Reader:
         self._address, self._notices = address, notices
         self._socket = socketio.AsyncClient(reconnection=False)
         self._socket.on("*", self._hear)
-        self._first, self._text = 0.0, ""
+        self._first, self._text, self._is_asking = 0.0, "", False
         self._over = asyncio.Event()
 
     @asynccontextmanager
@@ -86,7 +86,7 @@ class Reader:
             await self._socket.disconnect()
 
     async def ask(self, question: str, figures: Figures) -> None:
-        self._first, self._text = 0.0, ""
+        self._first, self._text, self._is_asking = 0.0, "", True
         self._over.clear()
         message = {"id": str(uuid.uuid4()), "type": "user_message", "output": question, "name": "User", "createdAt": ""}
         start = time.perf_counter()
@@ -108,7 +108,8 @@ class Reader:
             self._first = self._first or time.perf_counter()
         if is_answer and data["output"]:
             self._text = data["output"]
-        if event == "task_end":
+        # Chainlit says it at the start of a conversation as well, once more when the chat's own start is done.
+        if event == "task_end" and (self._first or not self._is_asking):
             self._over.set()
 
 
