@@ -13,7 +13,7 @@ from pathlib import Path
 from rag.clean import Block, keep, opens_note
 from rag.errors import CorpusError
 from rag.language import detect, fold, repair
-from rag.orders import is_order, lines_of
+from rag.orders import is_order, lines_of, may_hold
 from rag.split import connective, pack, sentences
 from rag.tokens import tokens
 from rag.types import Language, Passage, Sentence, Source, Span
@@ -149,6 +149,8 @@ def _flagged(source: Source) -> Problem | None:
 def _orders(source: Source) -> Iterator[int]:
     """Where the sentences and headings start that are orders."""
     for block in keep(source.text):
+        if not may_hold(source.text[block.start : block.end]):
+            continue
         language = _language(source, block)
         spans = [block] if block.kind == "heading" else _bounded(source.text, block, language)
         yield from (span.start for span in spans if is_order(source.text[span.start : span.end], language))

@@ -25,6 +25,11 @@ class _Rules:
     unless: re.Pattern[str]
 
 
+def may_hold(text: str) -> bool:
+    """Whether any sentence of a text may be an order, whatever its language: tells quickly of most texts that none is."""
+    return bool(_anywhere().search(" ".join(fold(text).split())))
+
+
 def is_order(text: str, language: Language) -> bool:
     """Whether a sentence addresses the program, in any language, or in its own tells readers to give up care: an order
     that says when, why or whom to ask first is a text on care."""
@@ -46,6 +51,13 @@ def _rules() -> Mapping[Language, _Rules]:
         )
         for language in LANGUAGES
     }
+
+
+@cache
+def _anywhere() -> re.Pattern[str]:
+    """Every rule, at whatever place of a text."""
+    rules = (pattern for each in _rules().values() for pattern in (each.program.pattern, each.readers.pattern))
+    return re.compile("|".join(rules).replace("^", "").replace("$", ""))
 
 
 def lines_of(text: str, starts: Iterator[int]) -> list[int]:
