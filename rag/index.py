@@ -35,7 +35,7 @@ _PACKAGE = Path(__file__).parent
 #: What decides, beside corpus and settings, what an index holds: this code, its data, and formats of two libraries.
 CODE = (
     *("corpus", "clean", "orders", "split", "fold", "signs", "language", "inflect", "lexicon", "vocabulary", "terms"),
-    *("translations", "lexical", "searchable", "contents", "builder"),
+    *("tokens", "translations", "lexical", "searchable", "contents", "builder"),
 )
 _LIBRARIES = ("bm25s", "chromadb")
 log = logging.getLogger(__name__)
