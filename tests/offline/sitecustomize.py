@@ -4,6 +4,7 @@ folder is on PYTHONPATH, so that the processes that tests start are guarded too.
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import sys
 from typing import Any
@@ -20,6 +21,13 @@ def is_local(host: object) -> bool:
         return False
 
 
+def _note(what: str) -> None:
+    """In the file that OFFLINE_LOG names: every host that is asked for, also on this machine."""
+    if path := os.environ.get("OFFLINE_LOG"):
+        with open(path, "a", encoding="utf-8") as log:  # noqa: PTH123 - at every start, before pathlib
+            log.write(f"{what}\n")
+
+
 def _audit(event: str, args: tuple[Any, ...]) -> None:
     """Audit hooks see every connection and look-up of the process, whichever library makes it, and cannot be undone."""
     host: object = None
@@ -32,8 +40,10 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
         host = args[0]
     else:
         return
+    _note(repr(host))
     if not is_local(host):
         raise PermissionError(f"a test tried to reach {host!r}: tests may not leave this machine")
 
 
+_note("start")
 sys.addaudithook(_audit)
