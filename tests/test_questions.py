@@ -31,25 +31,25 @@ ROOT = Path(__file__).parents[1]
 
 #: Figures must not fall below these, or where less is better rise above them.
 FLOORS = {
-    "passed": 0.73,
-    "outcome": 0.79,
-    "answered": 0.80,
-    "evidence": 0.73,
-    "follow_up": 0.44,
+    "passed": 0.83,
+    "outcome": 0.88,
+    "answered": 0.91,
+    "evidence": 0.83,
+    "follow_up": 0.55,
     "language": 1.0,
-    "abstained": 0.74,
-    "advice_refused": 0.77,
-    "taken_personally": 0.045,
+    "abstained": 0.79,
+    "advice_refused": 0.89,
+    "taken_personally": 0.02,
     "emergency": 0.92,
-    "false_alarm": 0.02,
+    "false_alarm": 0.01,
     "quoted": 1.0,
     "unsupported": 0.0,
     "readers_words": 1.0,
-    "hit_1": 0.745,
+    "hit_1": 0.8,
     "hit_5": 0.96,
-    "ndcg_10": 0.80,
+    "ndcg_10": 0.83,
 }
-AREA = 0.17  # under the risk-coverage curve, at most
+AREA = 0.13  # under the risk-coverage curve, at most
 GAP = 0.10  # evidence cited in the text's own language less across languages, at most
 LEAST_OF_A_PAIR = 0.50  # evidence cited, asked in one language and held in another
 
