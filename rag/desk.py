@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from rag.errors import RagError
-from rag.types import Answer, Source, Turn
+from rag.types import LANGUAGES, Answer, Source, Turn
 
 if TYPE_CHECKING:
     from rag.guard import Guard
@@ -71,10 +71,14 @@ class Desk:
         try:
             from rag.pipeline import open_assistant
 
-            opening.set_result(open_assistant(self._settings))
+            assistant = open_assistant(self._settings)
+            opening.set_result(assistant)
+            for language in LANGUAGES:  # so that nobody's first question waits for a vocabulary
+                assistant.parts.terms.find("", language)
         except Exception as error:  # whoever waits gets it, and the operator reads it here
             _log.error("the documents cannot be opened: %s", _what(error))
-            opening.set_exception(error)
+            if not opening.done():
+                opening.set_exception(error)
 
 
 def _what(error: Exception) -> str:

@@ -17,6 +17,8 @@ from rag.terms import Terms
 from rag.types import Decision, Language, Turn
 from rag.wishes import NO_WISH, Wish, Wishes, wanted
 
+_STORY = "personal.story"  # tells and asks nothing: in a conversation as often a correction
+
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
@@ -101,10 +103,13 @@ class Hearing:
     def _judged(
         self, question: str, reading: Reading, language: Language, history: Sequence[Turn], decision: Decision | None
     ) -> Decision | None:
-        """Whether a fragment is a personal question shows in the question that it stands for; what was
-        said before it makes no personal question of one that is none."""
+        """Whether a fragment is a personal question shows in the question that it stands for; what was said before it
+        makes no personal question of one that is none, and takes nothing from one that is."""
         if reading.text == question or (reading.is_glued and not decision):
             return decision
+        alone = self.guard.before(question, language)
+        if alone and alone.outcome == "boundary" and alone.rule != _STORY:
+            return alone
         whole = self.guard.before(reading.text, language, history)
         return whole if whole is None or whole.outcome == "boundary" else decision
 
