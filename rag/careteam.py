@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import yaml
-
+from rag.tables import read_table
 from rag.terms import Terms
 from rag.types import LANGUAGES, Language
-
-_DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +35,14 @@ class Questions:
 
     @classmethod
     def load(cls, terms: Terms) -> Questions:
-        data = _read(_DATA / "questions.yaml")
+        data = read_table("questions.yaml")
         topics: Mapping[str, Mapping[str, Sequence[str]]] = data["topics"]
         concepts, kinds = (
             {entry: topic for topic, seen in topics.items() for entry in seen.get(what, ())}
             for what in ("concepts", "kinds")
         )
         ranks = {topic: rank for rank, topic in enumerate(topics)}
-        texts = {language: _read(_DATA / language / "questions.yaml") for language in LANGUAGES}
+        texts = {language: read_table(language, "questions.yaml") for language in LANGUAGES}
         return cls(terms, texts, ranks, concepts, kinds, data["asked"], data["always"])
 
     def pick(
@@ -84,7 +79,3 @@ class Questions:
     def _text(self, topic: str, concept: str, language: Language) -> str:
         names = self.terms.names(concept, language)
         return self.texts[language][topic].format_map({"name": names[0] if names else ""})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return dict(yaml.safe_load(path.read_text(encoding="utf-8")))

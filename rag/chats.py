@@ -14,8 +14,8 @@ from weakref import WeakKeyDictionary
 
 from rag import choice
 from rag.access import Access
-from rag.frames import UNUSED_EVENTS, Handler, clean_message, is_session_id
-from rag.incident import incident
+from rag.frames import UNUSED_EVENTS, clean_message, is_session_id
+from rag.incident import Handler, quietly
 from rag.labels import Labels, labels_for, preferred
 from rag.limits import Rate, Ration, Refusal, address_of
 from rag.outbox import Emit, Outbox
@@ -79,11 +79,11 @@ class Chats:
             handlers.pop(name, None)
         handlers["connect"] = self._connecting(handlers["connect"])
         handlers["client_message"] = self._asking(handlers["client_message"])
-        handlers[choice.EVENT] = _quietly(choice.choosing(handlers[choice.EVENT]))
+        handlers[choice.EVENT] = quietly(choice.choosing(handlers[choice.EVENT]))
         handlers["connection_successful"] = self._returning(handlers["connection_successful"])
         handlers["disconnect"] = self._leaving(handlers["disconnect"])
         handlers["clear_session"] = self._deleting(handlers["clear_session"])
-        handlers["stop"] = _quietly(handlers["stop"])
+        handlers["stop"] = quietly(handlers["stop"])
 
     def settle(self, session: Any, answer: Answer) -> None:
         """Gives back what an answer has not used of what was set aside for it."""
@@ -108,7 +108,7 @@ class Chats:
             self._welcome(self._host.of_socket(sid))
             return let_in
 
-        return _quietly(connect, refused=False)
+        return quietly(connect, refused=False)
 
     def _crowded(self, environ: Mapping[str, Any]) -> str | None:
         if self._host.count() < self._access.sessions and not self._rations.sessions.take(_address(environ)):
@@ -124,6 +124,8 @@ class Chats:
         if chat is None:
             chat = self._chats[session] = Chat()
             session.delete = self._ending(session.id, chat, session.delete)
+        else:
+            chat.outbox.wait()
         chat.emit, chat.is_away = session.emit, False
         session.emit = chat.outbox.recording(session.emit)
 
@@ -145,7 +147,7 @@ class Chats:
                 task.add_done_callback(chat.tasks.discard)
             return answer
 
-        return _quietly(client_message)
+        return quietly(client_message)
 
     def _refused(self, session: Any, chat: Chat, question: str) -> str | None:
         """Why a question is not taken now, in the reader's language."""
@@ -162,17 +164,14 @@ class Chats:
         """Chainlit takes an answer that runs on for ended when its reader comes back; the page is told that it runs."""
 
         async def connection_successful(sid: str) -> Any:
-            done = await handler(sid)
-            session = self._host.of_socket(sid)
-            chat = self._chats.get(session) if session else None
-            if chat and chat.emit and session.restored:
-                count = await chat.outbox.replay(chat.emit)
-                _log.info("a reader is back: %d events again, %d answers to come", count, len(chat.tasks))
-            if chat and chat.emit and chat.tasks:
-                await chat.emit("task_start", {})
-            return done
+            try:
+                return await handler(sid)
+            finally:
+                session = self._host.of_socket(sid)
+                if chat := self._chats.get(session) if session else None:
+                    await _say_again(chat, session.restored)
 
-        return _quietly(connection_successful)
+        return quietly(connection_successful)
 
     def _leaving(self, handler: Handler) -> Handler:
         async def disconnect(sid: str, _reason: Any = None) -> Any:
@@ -181,7 +180,7 @@ class Chats:
                 chat.is_away = True
             return await handler(sid)
 
-        return _quietly(disconnect)
+        return quietly(disconnect)
 
     def _deleting(self, handler: Handler) -> Handler:
         """A reader deletes and leaves in one breath, and Chainlit may hear of the leaving first: then it would wait."""
@@ -194,7 +193,7 @@ class Chats:
                 await session.delete()
             return done
 
-        return _quietly(clear_session)
+        return quietly(clear_session)
 
     def _ending(self, identity: str, chat: Chat, delete: Handler) -> Handler:
         """Nothing of a conversation outlives it, whoever ends it: its reader, or the time that it was left alone."""
@@ -211,19 +210,12 @@ class Chats:
         return deleting
 
 
-def _quietly(handler: Handler, refused: Any = None) -> Handler:
-    """What goes wrong in a handler is told to the log alone; who is refused is told so."""
-
-    async def handling(*args: Any) -> Any:
-        try:
-            return await handler(*args)
-        except Exception as error:
-            if type(error).__name__ == ConnectionRefusedError.__name__:
-                raise
-            incident(error)
-            return refused
-
-    return handling
+async def _say_again(chat: Chat, is_back: bool) -> None:
+    if chat.emit and is_back:
+        count = await chat.outbox.replay(chat.emit)
+        _log.info("a reader is back: %d events again, %d answers to come", count, len(chat.tasks))
+    if chat.emit and chat.tasks:
+        await chat.emit("task_start", {})
 
 
 def _refusal(labels: Labels, key: str, refusal: Refusal) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-Handler = Callable[..., Awaitable[Any]]
+from rag.incident import Handler
 
 #: The choices offered, the usual one first.
 ENGINES = ("model", "extractive")

@@ -10,14 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
-
-import yaml
 
 from rag.language import fold
+from rag.tables import read_table
 from rag.types import Kind
 
-_DATA = Path(__file__).parent / "data" / "furniture.yaml"
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 # "-5 °C" is a figure and "**Note**" is emphasis: neither begins an item.
 _MARKER = re.compile(r"(?:[-–—](?![0-9])|\*(?!\*)|[•·▪◦‣]|\(?\d{1,3}[.)、．](?!\d)|\(\d{1,3}\)|[a-z]\)|[①-⑳])\s*")
@@ -52,7 +49,7 @@ class _Line:
 
 @cache
 def _patterns() -> Mapping[str, re.Pattern[str]]:
-    data = yaml.safe_load(_DATA.read_text(encoding="utf-8"))
+    data = read_table("furniture.yaml")
     return {group: re.compile("|".join(f"(?:{p})" for p in rules.values()), re.I) for group, rules in data.items()}
 
 

@@ -52,11 +52,6 @@ def understood(question: str, history: Sequence[Turn], language: Language, terms
     return _understand(read(_cut(question), language, terms), base, _last_said(history), terms)
 
 
-def standalone(question: str, history: Sequence[Turn], language: Language, terms: Terms) -> str:
-    """The text of `understood`."""
-    return understood(question, history, language, terms).text
-
-
 def _earlier(history: Sequence[Turn]) -> list[tuple[str, str]]:
     """The reader's latest messages, each with what the assistant had said before it."""
     found, said = [], ""

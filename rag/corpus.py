@@ -58,7 +58,6 @@ def load_corpus(folder: Path) -> Corpus:
         if source:
             seen[source.sha256] = name
             sources.append(source)
-            problem = _flagged(source)
         problems += [problem] if problem else []
     if not sources:
         found = "; ".join(f"{p.name} {p.message}" for p in problems[:3]) or "it holds none"
@@ -124,7 +123,7 @@ def _source(name: str, text: str, sha256: str) -> tuple[Source | None, Problem |
         return None, Problem(name, "holds no sentence, only headings, menus or numbers; left out")
     language = detect(" ".join(text[b.start : b.end] for b in prose[:40])[:4000])
     source = Source(name, text, sha256, language, "")
-    return replace(source, title=_title(source, blocks)), None
+    return replace(source, title=_title(source, blocks)), _flagged(source, blocks)
 
 
 def _title(source: Source, blocks: tuple[Block, ...]) -> str:
@@ -139,16 +138,16 @@ def _title(source: Source, blocks: tuple[Block, ...]) -> str:
     return source.name
 
 
-def _flagged(source: Source) -> Problem | None:
-    lines = lines_of(source.text, _orders(source))
+def _flagged(source: Source, blocks: tuple[Block, ...]) -> Problem | None:
+    lines = lines_of(source.text, _orders(source, blocks))
     shown = ", ".join(map(str, lines[:5])) + (" and more" if len(lines) > 5 else "")
     told = f"gives orders to its reader in line {shown}, not information; these sentences are never used"
     return Problem(source.name, told, served=True) if lines else None
 
 
-def _orders(source: Source) -> Iterator[int]:
+def _orders(source: Source, blocks: tuple[Block, ...]) -> Iterator[int]:
     """Where the sentences and headings start that are orders."""
-    for block in keep(source.text):
+    for block in blocks:
         if not may_hold(source.text[block.start : block.end]):
             continue
         language = _language(source, block)
@@ -166,11 +165,12 @@ def passages_of(source: Source) -> tuple[Passage, ...]:
 def _units(source: Source) -> Iterator[tuple[int, Sentence]]:
     """Every heading and sentence with the number of its section; a new language begins a new section."""
     section, heading, last_kind, language = 0, "", "heading", None
-    left_out: set[int | None] = {*_orders(source)}
+    blocks = keep(source.text)
+    left_out: set[int | None] = {*_orders(source, blocks)}
     is_note = False
     previous: Sentence | None = None
     list_lead: Sentence | None = None
-    for block in keep(source.text):
+    for block in blocks:
         if block.kind == "heading" and block.start in left_out:
             section, heading, previous, list_lead = section + 1, "", None, None
         elif block.kind == "heading":

@@ -16,7 +16,7 @@ from rag.query import Query
 from rag.retrieve import Found, Retriever
 from rag.searchable import Searchable
 from rag.split import is_aside
-from rag.types import Hit, Language, Sentence
+from rag.types import Hit, Sentence
 
 _FIGURE = re.compile(r"[0-9]")
 _CACHED = 20_000  # sentences whose keys are kept in memory
@@ -142,8 +142,3 @@ class Evidences:
 
 def _spoken(seen: Seen) -> Spoken:
     return Spoken(seen.keys, seen.context)
-
-
-def languages_of(found: Found) -> dict[tuple[str, int], Language]:
-    """The language of every sentence of the hits, by source and start."""
-    return {(s.source, s.start): hit.passage.language for hit in found.hits for s in hit.passage.sentences}

@@ -7,16 +7,15 @@ import logging
 import re
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from rag import choice
+from rag.incident import Handler
 from rag.limits import Bucket, Rate, address_of
-
-Handler = Callable[..., Awaitable[Any]]
 
 #: Longest question in characters; a longer one is told so.
 QUESTION_LIMIT = 4000

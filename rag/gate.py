@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _CITED = 8  # sources that one sentence may name; more is a marker on everything
 _READ = 12  # sentences that are looked at beyond three for each that an answer may have
 _OPENING = 40  # UTF-8 bytes of a label at most; they weigh Latin and Chinese script alike
-_QUOTED = re.compile("[«“\"「『]([^«»“”\"「」『』]+)[»”\"」』]")
+_QUOTED = re.compile('[«“"「『]([^«»“”"「」『』]+)[»”"」』]')
 
 
 @dataclass(frozen=True, slots=True)

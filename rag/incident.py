@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import secrets
 import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from rag.errors import RagError
 
+Handler = Callable[..., Awaitable[Any]]
 _log = logging.getLogger("citewell")
 
 
@@ -18,3 +21,18 @@ def incident(error: BaseException) -> str:
     what = str(error) if isinstance(error, RagError) else type(error).__name__
     _log.error("code %s: %s\n%s", code, what, "".join(traceback.format_tb(error.__traceback__)))
     return code
+
+
+def quietly(handler: Handler, refused: Any = None) -> Handler:
+    """What goes wrong in a handler is told to the log alone; who is refused is told so."""
+
+    async def handling(*args: Any) -> Any:
+        try:
+            return await handler(*args)
+        except Exception as error:
+            if type(error).__name__ == ConnectionRefusedError.__name__:
+                raise
+            incident(error)
+            return refused
+
+    return handling

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import yaml
-
+from rag.tables import read_table
 from rag.types import LANGUAGES, Language
-
-_DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +32,11 @@ class Notices:
 
 
 def load_notices() -> Notices:
-    numbers = yaml.safe_load((_DATA / "emergency_numbers.yaml").read_text(encoding="utf-8"))
+    numbers = read_table("emergency_numbers.yaml")
     return Notices({language: _texts(language) for language in LANGUAGES}, numbers)
 
 
 def _texts(language: Language) -> Mapping[str, str]:
-    data: dict[str, Any] = yaml.safe_load((_DATA / language / "notices.yaml").read_text(encoding="utf-8"))
+    data = read_table(language, "notices.yaml")
     nested = {f"{group}.{name}": text for group, v in data.items() if isinstance(v, dict) for name, text in v.items()}
     return {**{key: text for key, text in data.items() if isinstance(text, str)}, **nested}

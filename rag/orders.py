@@ -7,14 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-
-import yaml
 
 from rag.language import fold
+from rag.tables import read_table
 from rag.types import LANGUAGES, Language
 
-_DATA = Path(__file__).parent / "data" / "orders.yaml"
 _READ = 2_000  # characters of a sentence that are read; longer ones are cut into such pieces before
 
 
@@ -26,7 +23,7 @@ class _Rules:
 
 
 def may_hold(text: str) -> bool:
-    """Whether any sentence of a text may be an order, whatever its language: tells quickly of most texts that none is."""
+    """Whether any sentence of a text may be an order, whatever its language: most hold none, quickly told."""
     return bool(_anywhere().search(" ".join(fold(text).split())))
 
 
@@ -42,7 +39,7 @@ def is_order(text: str, language: Language) -> bool:
 
 @cache
 def _rules() -> Mapping[Language, _Rules]:
-    data = yaml.safe_load(_DATA.read_text(encoding="utf-8"))
+    data = read_table("orders.yaml")
     return {
         language: _Rules(
             re.compile("|".join(data["program"][language])),

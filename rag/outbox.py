@@ -26,6 +26,7 @@ class Outbox:
 
     _events: list[tuple[str, Any]] = field(default_factory=list)
     _is_over: bool = False
+    _is_waiting: bool = False
     _held: list[tuple[str, Any]] | None = None
 
     def __len__(self) -> int:
@@ -55,6 +56,8 @@ class Outbox:
 
         async def emitting(event: str, data: Any) -> None:
             self.note(event, data)
+            if self._is_waiting and event in KEPT:
+                return
             if self._held is None:
                 await emit(event, data)
             else:
@@ -62,9 +65,14 @@ class Outbox:
 
         return emitting
 
+    def wait(self) -> None:
+        """A reader is back, but has not said yet that they hear: until `replay` what is kept is noted only, since half
+        of it before its beginning makes no message."""
+        self._is_waiting = True
+
     async def replay(self, emit: Emit) -> int:
-        """All of it again, in order; how many events. What is said meanwhile waits, or it came before its beginning."""
-        events, self._held = list(self._events), []
+        """All of it again, in order; how many events. What is said meanwhile comes after it."""
+        events, self._held, self._is_waiting = list(self._events), [], False
         try:
             for event, data in events:
                 await emit(event, data)

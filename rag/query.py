@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from pathlib import Path
-
-import yaml
 
 from rag.frequency import is_common, segment, specificity
 from rag.language import fold, stopwords
 from rag.lexical import tokens
 from rag.split import sentences
+from rag.tables import read_table
 from rag.terms import Match, Terms
 from rag.types import Language, Span
 
@@ -150,7 +148,7 @@ def _mended(word: str, language: Language, terms: Terms) -> str:
 @cache
 def _aspects() -> Mapping[str, frozenset[str]]:
     """For each concept that asks for an aspect, the keys of which a text that speaks of it holds one."""
-    rows = yaml.safe_load((Path(__file__).parent / "data" / "aspects.yaml").read_text(encoding="utf-8")).values()
+    rows = read_table("aspects.yaml").values()
     held = ((row, frozenset(f"#{concept}" for concept in (*row["asked"], *row["held"]))) for row in rows)
     return {concept: keys for row, keys in held for concept in row["asked"]}
 

@@ -21,6 +21,10 @@ _TITLES = 12  # documents named when none of them answers
 _TOGETHER = {"prose": " ", "list": "\n", "quotes": "\n", "by_source": "\n"}
 
 
+def _is_traditional_wanted(question: str, language: Language) -> bool:
+    return language == "zh" and is_traditional(question[:_READ])
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question, the language its answer is in, and the template that shapes the answer. `is_foreign`: the question is
@@ -35,7 +39,7 @@ class Asked:
     @property
     def traditional(self) -> bool:
         """Whether the reader writes traditional Chinese and so gets it."""
-        return self.language == "zh" and is_traditional(self.question[:_READ])
+        return _is_traditional_wanted(self.question, self.language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +139,7 @@ def urgent(
     if not decision or decision.outcome != "emergency":
         return None
     text = notices.say((decision.rule, "emergency"), language)
-    is_traditional_wanted = language == "zh" and is_traditional(question[:_READ])
-    shown = to_traditional(text) if is_traditional_wanted else text
+    shown = to_traditional(text) if _is_traditional_wanted(question, language) else text
     return Answer(question, language, "emergency", "extractive", "", shown, guard=decision)
 
 

@@ -16,16 +16,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from rag.language import fold
 from rag.patterns import AnyOf, Pattern, needed
+from rag.tables import read_table
 from rag.types import Language
-
-DATA = Path(__file__).parent / "data"
 
 _TOKEN = re.compile(r"\\.|<(\w+)>|( \.\. |\.\.)|( ~ |~)|('|\*)|([^\W_]+)")
 _GAPS = {" .. ": "(?: .{0,40})? ", " ~ ": "(?: .{0,15})? ", "..": ".{0,12}", "~": ".{0,4}"}
@@ -98,7 +93,7 @@ class Rules:
 
 
 def load_table() -> Table:
-    data = _read(DATA / "guard.yaml")
+    data = read_table("guard.yaml")
     signals = {name: Signal(name, int(entry[0]), str(entry[1])) for name, entry in data["signals"].items()}
     scores = {
         name: Score(entry["threshold"], tuple(map(frozenset, entry["needs"])), frozenset(entry["groups"]))
@@ -109,7 +104,7 @@ def load_table() -> Table:
 
 def load_rules(language: Language) -> Rules:
     """The rules of `language`. Raises `KeyError` where the data is off; a test compiles all of it."""
-    data = _read(DATA / language / "guard.yaml")
+    data = read_table(language, "guard.yaml")
     words = {name: "|".join(entries) for name, entries in data["words"].items()}
     is_spaced = language != "zh"
 
@@ -162,9 +157,3 @@ def _piece(match: re.Match[str], words: Mapping[str, str], *, is_spaced: bool) -
     if long_gap or short_gap:
         return _GAPS[long_gap or short_gap]
     return _SHORT[short] if short else fold(letters) if letters else match[0]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    # The parser in C, where PyYAML was built with it, takes a tenth of the time.
-    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-    return dict(yaml.load(path.read_text(encoding="utf-8"), loader))  # noqa: S506 - both are the safe one

@@ -9,14 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
-
-import yaml
 
 from rag.language import fold
+from rag.tables import read_table
 from rag.types import Language, Span
 
-_DATA = Path(__file__).parent / "data"
 # A run of full stops, question and exclamation marks with the quotes and brackets that close after it.
 _STOP = re.compile(r"(?:[.!?…]+|[。！？｡]+[.]?)(?:[\"'”’」』)）\]]|[ \u00a0\u202f]?»)*")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3000-\u303f\uff00-\uffef“”‘’「」『』]")
@@ -27,12 +24,12 @@ _INITIAL = re.compile(r"[^\W\d_]")
 
 @cache
 def _abbreviations(language: Language) -> frozenset[str]:
-    return frozenset(yaml.safe_load((_DATA / "abbreviations.yaml").read_text(encoding="utf-8"))[language])
+    return frozenset(read_table("abbreviations.yaml")[language])
 
 
 @cache
 def _openings() -> Mapping[tuple[str, Language], re.Pattern[str]]:
-    data = yaml.safe_load((_DATA / "connectives.yaml").read_text(encoding="utf-8"))
+    data = read_table("connectives.yaml")
     return {
         (kind, language): re.compile("(?:" + "|".join(words) + (")" if language == "zh" else r")\b"))
         for kind, by_language in data.items()

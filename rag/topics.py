@@ -7,20 +7,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from rag.language import align, fold, stopwords
 from rag.query import FORM_KINDS, TOPIC_KINDS, kind_of, understand
+from rag.tables import read_table
 from rag.terms import Match, Terms
 from rag.types import Language
 
-_DATA = Path(__file__).parent / "data" / "followups.yaml"
 _HAN = re.compile("[\u3400-\u9fff]")
 _TAIL = 3  # words that may say more of a name that takes another's place
-_LIGHT = frozenset({"adverb", "glue", "people"})  # kinds that say nothing of the topic
+_LIGHT = frozenset({"adverb", "people"})  # kinds that say nothing of the topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,4 +213,4 @@ def _words(name: str, language: Language) -> re.Pattern[str]:
 
 @cache
 def _data() -> Mapping[str, Any]:
-    return dict(yaml.safe_load(_DATA.read_text(encoding="utf-8")))
+    return read_table("followups.yaml")

@@ -11,20 +11,16 @@ from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from rag.tables import read_table
 from rag.types import Language
-
-_DATA = Path(__file__).parent / "data" / "translation_cues.yaml"
 
 
 @cache
 def tables() -> Mapping[str, Any]:
     """`data/translation_cues.yaml` as it stands."""
-    return dict(yaml.safe_load(_DATA.read_text(encoding="utf-8")))
+    return read_table("translation_cues.yaml")
 
 
 def hedges() -> tuple[str, ...]:

@@ -25,7 +25,6 @@ _FREE = frozenset(["emphasis", "light", "label", "reporting"])
 _LOCATIVE = re.compile(r"\w{3}[dt][ae]$")
 _ONE = frozenset(("one", "un", "une", "bir", "一"))
 _KNOWN = 1.5
-_UNKNOWN_SHARE = 0.2
 _UNSAID_SHARE = 0.35
 _FIGURE_REACH = 2  # words of evidence between a figure and what it counts
 

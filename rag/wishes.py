@@ -7,15 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
-
-import yaml
 
 from rag.guard import Guard
 from rag.language import fold
+from rag.tables import read_table
 from rag.types import LANGUAGES, Decision, Language, Turn
 
-_DATA = Path(__file__).parent / "data" / "wishes.yaml"
+_TABLE = "wishes.yaml"
 _LONGEST = 80  # characters of a wish
 _LOOK_BACK = 12  # messages back in which the question is looked for
 _MARKS = re.compile(r"[^\w' -]+|_")
@@ -120,14 +118,14 @@ def _named(text: str) -> Language | None:
 
 @cache
 def _names() -> Mapping[Language, re.Pattern[str]]:
-    names = yaml.safe_load(_DATA.read_text(encoding="utf-8"))["languages"]
+    names = read_table(_TABLE)["languages"]
     return {language: re.compile("|".join(sorted(names[language], key=len, reverse=True))) for language in LANGUAGES}
 
 
 @cache
 def _patterns() -> Mapping[str, re.Pattern[str]]:
     """By kind, for all languages at once: a reader may wish in any."""
-    data = yaml.safe_load(_DATA.read_text(encoding="utf-8"))
+    data = read_table(_TABLE)
     any_language = "|".join(name for names in data["languages"].values() for name in names)
     phrases = {
         kind: "|".join(phrase for some in by.values() for phrase in some) for kind, by in data["phrases"].items()

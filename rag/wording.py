@@ -10,20 +10,16 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from rag.lexical import tokens
+from rag.tables import read_table
 from rag.translation_cues import tables
 from rag.types import Language
 
 _AROUND = re.compile(r"\(\?<?[=!].*?\)")
 _CLAUSE = re.compile(r"[,;:.!?。；：，]")
 _SIGNS = re.compile(r"[\s,，:]*")
-_DATA = Path(__file__).parent / "data" / "check.yaml"
-_LONGEST_ZH = 6  # characters of a Chinese word in `same`
 
 
 class Cue(NamedTuple):
@@ -36,7 +32,7 @@ class Cue(NamedTuple):
 
 @cache
 def _data() -> Mapping[str, Any]:
-    return dict(yaml.safe_load(_DATA.read_text(encoding="utf-8")))
+    return read_table("check.yaml")
 
 
 @cache

@@ -261,3 +261,22 @@ def drop(exchange: Exchange) -> None:
     exchange.begin(200, 1_000)
     exchange.handler.wfile.write(b'{"data": [')
     exchange.handler.close_connection = True
+
+
+class Switch:
+    """A behaviour that tests exchange while something talks to the server."""
+
+    def __init__(self, first: Behaviour) -> None:
+        self.now = first
+
+    def __call__(self, exchange: Exchange) -> None:
+        self.now(exchange)
+
+
+def all_shown(error: BaseException | None, log: str) -> str:
+    """All that a log or a page could print of an error: it, what it came from, and the log's lines."""
+    parts = [log]
+    while error:
+        parts.append(repr(error) + str(error))
+        error = error.__cause__ or error.__context__
+    return "".join(parts)

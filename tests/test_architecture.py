@@ -19,19 +19,20 @@ LAYERS = [
     ["types"],
     ["errors"],
     ["settings"],
-    ["fold", "vocabulary", "signs", "language", "frequency", "inflect", "lexicon", "terms"],
+    ["tables", "fold", "vocabulary", "signs", "language", "frequency", "inflect", "lexicon", "terms"],
     ["tokens", "translations", "split", "clean", "orders", "corpus"],
     ["translation_cues", "translation_check"],
     ["lexical", "minilm", "stop", "remote", "chunks", "ledger", "llm", "llama", "endpoint", "embed", "searchable"],
     ["translation_model", "translation_drafts"],
     ["vectors", "store", "dense", "contents", "builder", "index"],
-    ["query", "prompts", "retrieve", "cite", "context", "written", "gate", "messages", "author", "opinion", "extract", "coverage", "evidence", "topics", "slots", "conversation"],
+    ["query", "prompts", "retrieve", "cite", "context", "written", "gate", "messages", "author", "opinion", "extract",
+     "coverage", "evidence", "topics", "slots", "conversation"],
     ["wording", "phrases", "sheet", "claims", "alignment", "frame", "structure", "vetoes", "check"],
     ["patterns", "unmask", "rules", "likeness", "weigh", "guard", "notices", "careteam", "reply", "wishes", "hear"],
     ["labels", "escape", "excerpt", "view"],
     ["timing", "writer", "pipeline", "wire", "jsonl", "doctor"],
-    ["source_page", "web", "choice", "incident", "limits", "access", "passwords", "proxies", "frames", "outbox", "chats",
-     "door", "health", "reception", "flow", "desk"],
+    ["source_page", "web", "incident", "choice", "limits", "access", "passwords", "proxies", "frames", "outbox",
+     "chats", "door", "health", "reception", "flow", "desk"],
     ["__init__", "__main__"],
 ]
 ORDER = {name: (depth, place) for depth, names in enumerate(LAYERS) for place, name in enumerate(names)}
@@ -79,7 +80,8 @@ def test_a_module_can_be_read_in_one_sitting(name):
 def test_only_settings_reads_the_environment():
     reads = re.compile(r"\bos\.(environ|getenv)")
     # tokens points tiktoken at the vocabulary on disk before its first use: it writes, it does not read.
-    assert {n for n, path in MODULES.items() if reads.search(path.read_text(encoding="utf-8"))} <= {"settings", "tokens"}
+    found = {name for name, path in MODULES.items() if reads.search(path.read_text(encoding="utf-8"))}
+    assert found <= {"settings", "tokens"}
 
 
 def test_types_use_the_standard_library_only():

@@ -10,7 +10,7 @@ import threading
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import socketio
 from browser import ROOT, Server, started
 from chat_client import Reader
 from chat_models import Model, Said
-from model_server import Exchange, ModelServer
+from model_server import ModelServer, Switch
 from test_frames import FORGED
 
 from rag.chats import WAITING
@@ -58,17 +58,9 @@ class Pausing(Model):
         assert await asyncio.to_thread(self.is_halfway.wait, 60)
 
 
-class Switch:
-    def __init__(self) -> None:
-        self.now: Callable[[Exchange], None] = Model(chat.honest)
-
-    def __call__(self, exchange: Exchange) -> None:
-        self.now(exchange)
-
-
 @pytest.fixture(scope="module")
 def model() -> Iterator[tuple[ModelServer, Switch]]:
-    switch = Switch()
+    switch = Switch(Model(chat.honest))
     with ModelServer(switch) as server:
         yield server, switch
 
@@ -111,19 +103,25 @@ def whole(answer: str) -> str:
     return answer
 
 
+async def interrupted(server: Server, pausing: Pausing) -> Reader:
+    """A reader who has seen the first half of an answer."""
+    reader = Reader(server.address)
+    await reader.join()
+    await reader.send(QUESTION)
+    await pausing.halfway()
+    await reader.until(lambda: bool(reader.answers))
+    return reader
+
+
 def test_a_reader_who_is_away_during_an_answer_finds_it_whole(server: Server, pausing: Pausing) -> None:
     async def story() -> None:
-        first = Reader(server.address)
-        await first.join()
-        await first.send(QUESTION)
-        await pausing.halfway()
-        await first.until(lambda: bool(first.answers))
+        first = await interrupted(server, pausing)
         half = first.answers[-1]
         await first.drop()
         pausing.may_go_on.set()
         again = Reader(server.address, first.session)
         async with again:
-            await again.until(lambda: not again.is_busy and bool(again.elements))
+            await again.until(lambda: bool(again.answers and again.elements) and not again.is_busy)
             assert len(again.answers) == 1
             assert len(whole(again.answers[0])) > len(half)
             assert half.strip().removesuffix("[1]").strip()[:40] in again.answers[0]
@@ -133,17 +131,13 @@ def test_a_reader_who_is_away_during_an_answer_finds_it_whole(server: Server, pa
 
 def test_a_reader_who_comes_back_before_the_end_sees_it_grow_to_the_whole(server: Server, pausing: Pausing) -> None:
     async def story() -> None:
-        first = Reader(server.address)
-        await first.join()
-        await first.send(QUESTION)
-        await pausing.halfway()
-        await first.until(lambda: bool(first.answers))
+        first = await interrupted(server, pausing)
         await first.drop()
         async with Reader(server.address, first.session) as again:
             await again.until(lambda: bool(again.answers) and again.is_busy)
             assert again.answers == first.answers
             pausing.may_go_on.set()
-            await again.until(lambda: not again.is_busy and bool(again.elements))
+            await again.until(lambda: bool(again.answers and again.elements) and not again.is_busy)
             assert len(again.answers) == 1
             whole(again.answers[0])
 

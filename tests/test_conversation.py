@@ -7,7 +7,7 @@ from core_world import vocabulary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.conversation import standalone
+from rag.conversation import understood
 from rag.query import Query, understand
 from rag.types import LANGUAGES, Language, Turn
 
@@ -16,7 +16,7 @@ def whole(*said: str, language: Language = "en") -> str:
     """The last of these as understood, with an assistant's turn after each of the others."""
     *before, question = said
     history = [turn for text in before for turn in (Turn("user", text), Turn("assistant", "Surgery of the lung. [1]"))]
-    return standalone(question, history, language, vocabulary())
+    return understood(question, history, language, vocabulary()).text
 
 
 def concepts(text: str, language: Language) -> Query:
@@ -95,7 +95,7 @@ def test_a_follow_up_may_be_in_another_language():
 
 def test_what_the_assistant_said_is_no_topic():
     history = [Turn("assistant", "Mesothelioma is treated with surgery. [1]")]
-    assert standalone("why?", history, "en", vocabulary()) == "why?"
+    assert understood("why?", history, "en", vocabulary()).text == "why?"
 
 
 def test_blank_turns_are_passed_over():

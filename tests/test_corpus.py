@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -60,10 +61,12 @@ def test_every_sentence_of_the_article_is_kept(seeds, name, first, last, count):
 FURNITURE = {
     ENGLISH: ["More> Health", "YoungAtHeart", "2025-07-19", "Comments", "Login"],
     MESOTHELIOMA: ["İçeriğe geç", "Bir yanıt yazın", "E-posta", "işaretlenmişlerdir"],
-    PUBMED: ["Skip to", "U.S. flag", "official website", "Dot gov", ".mil", "Https", "encrypted", "Access keys", "Homepage",
+    PUBMED: ["Skip to", "U.S. flag", "official website", "Dot gov", ".mil", "Https", "encrypted", "Access keys",
+             "Homepage",
              "doi", "Article in Chinese", "Affiliations", "Zhonghua", "Disclaimer", "2024 Mar"],
     FRENCH: ["#Cancer", "Commentez", "Merci pour vos commentaires", "améliorer nos réponses"],
-    CHINESE: ["自产精品", "aaaa", "來源", "點擊", "責編", "光影繪就", "創(chuàng)新創(chuàng)業(yè)", "奮楫揚帆", "最新", "主辦單位", "ICP", "Copyright",
+    CHINESE: ["自产精品", "aaaa", "來源", "點擊", "責編", "光影繪就", "創(chuàng)新創(chuàng)業(yè)", "奮楫揚帆", "最新", "主辦單位", "ICP",
+             "Copyright",
               "版權(quán)所有", "公網(wǎng)安備", "(李"],
 }  # fmt: skip
 
@@ -220,7 +223,8 @@ def test_the_digest_follows_every_change(tmp_path):
 
 # -- invariants ---------------------------------------------------------------------------------------------------
 
-WORDS = ["The", "tumour", "however", "Ancak", "患者", "放療", "醫(yī)院", "3.5", "Dr.", "e.g.", "“", "”", "。", "?", ".", ":", "；",
+WORDS = ["The", "tumour", "however", "Ancak", "患者", "放療", "醫(yī)院", "3.5", "Dr.", "e.g.", "“", "”", "。", "?", ".",
+         ":", "；",
          "- ", "1. ", "\n", "\r\n", "\n\n", " ", "\u200b", "𝟙", "é", "&nbsp;", "Comments(0)", "©"]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join) | st.text(max_size=200)
 
@@ -244,7 +248,7 @@ def test_a_passage_is_a_cut_of_its_source(text):
 def test_sentences_hold_every_word_in_order(text, language):
     spans = list(sentences(text, Span(0, len(text)), language))
     assert [c for span in spans for c in span.cut(text) if c.isalnum()] == [c for c in text if c.isalnum()]
-    assert all(a.end <= b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(spans))
 
 
 @given(st.lists(st.integers(1, 300), max_size=60))

@@ -19,7 +19,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_server import DIMENSION, KEY, SECRET, ModelServer, drop, edited, hang, honest, raw, status, trickle
+from model_server import (
+    DIMENSION,
+    KEY,
+    SECRET,
+    ModelServer,
+    all_shown,
+    drop,
+    edited,
+    hang,
+    honest,
+    raw,
+    status,
+    trickle,
+)
 
 from rag import minilm
 from rag.embed import as_embedding, embed, open_embedder
@@ -252,15 +265,6 @@ def test_its_thread_ends_with_it():
 # An endpoint that does not
 
 
-def _shown(error: BaseException | None, log: str) -> str:
-    """All that a log or a page could print of an error: it, what it came from, and the log's lines."""
-    parts = [log]
-    while error:
-        parts.append(repr(error) + str(error))
-        error = error.__cause__ or error.__context__
-    return "".join(parts)
-
-
 @pytest.mark.parametrize(
     "fault",
     [
@@ -314,14 +318,14 @@ def test_a_lasting_fault_says_the_fix_and_nothing_of_the_server(caplog, fault, a
             embed(embedder, ["a question", "another"])
         assert len(server.requests) == attempts
     assert fix in caught.value.hint
-    shown = _shown(caught.value, caplog.text)
+    shown = all_shown(caught.value, caplog.text)
     assert not [word for word in (SECRET, KEY, "a question", "Sign in") if word in shown]
 
 
 def test_a_wrong_key_is_not_shown(caplog):
     with ModelServer() as server, pytest.raises(ModelError, match="key") as caught:
         embed(endpoint(server, key="sk-wrong-987"), ["a"])
-    assert "sk-wrong" not in _shown(caught.value, caplog.text)
+    assert "sk-wrong" not in all_shown(caught.value, caplog.text)
 
 
 def test_another_dimension_than_before_is_refused():

@@ -596,7 +596,11 @@ def test_a_sentence_is_what_its_citation_says(assistant, settings, sentence, cit
 
 
 def test_a_question_that_was_abstained_from_is_asked_what_it_would_have_cited(assistant, settings):
-    asked = question("q", "Does quinoa porridge replace plitidepsin against hyperthyroidism in Zanzibar?", evidence=("Quinoa porridge is easy",))
+    asked = question(
+        "q",
+        "Does quinoa porridge replace plitidepsin against hyperthyroidism in Zanzibar?",
+        evidence=("Quinoa porridge is easy",),
+    )
     (how,) = configurations(settings, ["citewell"], ["plain"], ["extractive"], None)
     found = Bench(assistant).answer(Cell("dev", asked, how))
     assert found.outcome == "not_in_corpus"
@@ -745,7 +749,18 @@ def no_embedding(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_command_prints_figures_and_writes_what_it_needs_to_go_on(settings, asked_file, tmp_path, capsys, caplog):
     caplog.set_level(logging.INFO)
     out = tmp_path / "out"
-    words = ("--questions", asked_file, "--out", out, "--prompt", "plain", "--prompt", "brief", "--baselines", "--judge")
+    words = (
+        "--questions",
+        asked_file,
+        "--out",
+        out,
+        "--prompt",
+        "plain",
+        "--prompt",
+        "brief",
+        "--baselines",
+        "--judge",
+    )
     assert command(settings, *words) == 0
     shown = capsys.readouterr()
     assert "All checks passed" in shown.out

@@ -379,6 +379,27 @@ def test_what_is_said_during_a_replay_comes_after_it() -> None:
     assert heard == ["stream_start", "stream_token", "update_message"]
 
 
+def test_who_is_back_hears_a_message_from_its_beginning_and_once() -> None:
+    outbox, heard = Outbox(), list[tuple[str, str]]()
+
+    async def story() -> None:
+        async def emit(event: str, data: Any) -> None:
+            heard.append((event, data.get("output", "")))
+
+        say = outbox.recording(emit)
+        await say("stream_start", {"id": "1", "output": "Half"})
+        heard.clear()
+        outbox.wait()
+        await say("update_message", {"id": "1", "output": "Half and whole"})
+        await say("element", {"id": "2", "forId": "1"})
+        await say("task_end", {})
+        await outbox.replay(emit)
+        await say("delete_message", {"id": "3"})
+
+    asyncio.run(story())
+    assert heard == [("task_end", ""), ("new_message", "Half and whole"), ("element", ""), ("delete_message", "")]
+
+
 def test_an_outbox_that_would_grow_for_ever_says_nothing_rather_than_half() -> None:
     outbox = Outbox()
     outbox.note("stream_start", {"id": "1", "output": ""})

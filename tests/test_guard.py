@@ -97,12 +97,16 @@ def test_a_correction_of_a_personal_question_is_personal(language, before, quest
     assert outcome(question, language, before) == "boundary"
 
 
-@pytest.mark.parametrize("question", ["\u200bI can\u200b't breathe", "I  c a n ' t  b r e a t h e", "\u202eI can't breathe"])
+@pytest.mark.parametrize(
+    "question", ["\u200bI can\u200b't breathe", "I  c a n ' t  b r e a t h e", "\u202eI can't breathe"]
+)
 def test_masked_letters_hide_no_danger(question):
     assert outcome(question, "en") == "emergency"
 
 
-@pytest.mark.parametrize("text", ["a" * 100_000, "my " * 50_000, "我" * 100_000, "?" * 100_000, "\u0301" * 100_000, "(" * 99_999])
+@pytest.mark.parametrize(
+    "text", ["a" * 100_000, "my " * 50_000, "我" * 100_000, "?" * 100_000, "\u0301" * 100_000, "(" * 99_999]
+)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_hostile_input_is_cut_before_it_is_read(language, text):
     limits = guard().table.limits
@@ -115,7 +119,18 @@ def test_every_language_says_the_same_things():
     assert len({frozenset(texts[language]) for language in LANGUAGES}) == 1
 
 
-ORDERS = ("you should take", "you must", "stop taking", "refuse the", "vous devez prendre", "arrêtez de prendre", "你应该服用", "停止服用", "almalısınız", "bırakmalısınız")
+ORDERS = (
+    "you should take",
+    "you must",
+    "stop taking",
+    "refuse the",
+    "vous devez prendre",
+    "arrêtez de prendre",
+    "你应该服用",
+    "停止服用",
+    "almalısınız",
+    "bırakmalısınız",
+)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -17,6 +17,7 @@ from model_server import (
     SECRET,
     Exchange,
     ModelServer,
+    all_shown,
     chunk_of,
     for_ever,
     hang,
@@ -199,15 +200,6 @@ LASTING = {
 }  # fmt: skip
 
 
-def _shown(error: BaseException | None, log: str) -> str:
-    """All that a log or a page could print of an error: it, what it came from, and the log's lines."""
-    parts = [log]
-    while error:
-        parts.append(repr(error) + str(error))
-        error = error.__cause__ or error.__context__
-    return "".join(parts)
-
-
 @pytest.mark.parametrize("name", LASTING)
 def test_a_lasting_fault_says_the_fix_and_nothing_of_the_server(caplog, name):
     caplog.set_level(logging.INFO)
@@ -217,7 +209,7 @@ def test_a_lasting_fault_says_the_fix_and_nothing_of_the_server(caplog, name):
             endpoint(server).complete(ASKED)
         assert len(server.requests) == attempts
     assert word in str(caught.value) and caught.value.hint
-    shown = _shown(caught.value, caplog.text)
+    shown = all_shown(caught.value, caplog.text)
     assert not [secret for secret in (SECRET, KEY, "canary", "Sign in") if secret in shown]
 
 

@@ -46,7 +46,12 @@ def test_it_is_asked_only_where_it_is_wanted():
 )
 def test_only_a_plain_yes_is_one(behaviour: Behaviour, is_yes: bool):
     with ModelServer(behaviour) as server:
-        assert opinion(server, first_token_seconds=0.5 if behaviour is hang else 30.0)("Lanolin keeps skin supple.", SOURCE) is is_yes
+        assert (
+            opinion(server, first_token_seconds=0.5 if behaviour is hang else 30.0)(
+                "Lanolin keeps skin supple.", SOURCE
+            )
+            is is_yes
+        )
         assert len(server.requests) == 1
 
 

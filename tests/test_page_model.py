@@ -11,7 +11,7 @@ import chat_models as chat
 import pytest
 from browser import ROOT, Server, Visit, browser, started, visit
 from chat_models import Model
-from model_server import Behaviour, Exchange, ModelServer, chunk_of, for_ever, status
+from model_server import Behaviour, Exchange, ModelServer, Switch, chunk_of, for_ever, status
 from playwright.sync_api import expect
 
 from rag.labels import labels_for
@@ -25,19 +25,9 @@ STOP = "#stop-button"
 ANSWER = '[data-step-type="assistant_message"] .message-content'
 
 
-class Switch:
-    """A behaviour that tests exchange while the application runs."""
-
-    def __init__(self) -> None:
-        self.now: Behaviour = Model(chat.honest)
-
-    def __call__(self, exchange: Exchange) -> None:
-        self.now(exchange)
-
-
 @pytest.fixture(scope="module")
 def model() -> Iterator[tuple[ModelServer, Switch]]:
-    switch = Switch()
+    switch = Switch(Model(chat.honest))
     with ModelServer(switch) as server:
         yield server, switch
 
