@@ -23,7 +23,7 @@ _WINDOW, _BATCH = 4096, 256
 _KEY = np.dtype("S32")
 
 
-class DimensionChanged(ModelError): - an event, not a fault
+class DimensionChanged(ModelError):  # an event, not a fault
     """The model gives vectors of another length than those that were kept."""
 
 
