@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
@@ -30,7 +31,7 @@ from rag.chats import Host
 from rag.desk import Desk, remember
 from rag.door import refusal
 from rag.errors import RagError, SettingsError
-from rag.flow import flowing
+from rag.flow import CrowdedError, Places, flowing
 from rag.gate import Event, Retrieved, Shown
 from rag.incident import incident
 from rag.labels import Labels, labels_for, labels_of, preferred
@@ -50,6 +51,8 @@ try:
 except RagError as error:
     sys.exit(f"citewell: {error}")
 desk = Desk(settings)
+#: An answer that a model writes is mostly waited for; any other keeps a core busy.
+places = Places(64 if settings.has_model else 2 * (os.cpu_count() or 1), 500)
 root = config.run.root_path
 config.ui.default_theme = "system"  # type: ignore[assignment]  # the page knows it, Chainlit's own check does not
 
@@ -176,6 +179,9 @@ async def asked(message: cl.Message) -> None:
             return
         async with turn():
             await _answer(question, labels)
+    except CrowdedError:
+        log.warning("refused a question: as many wait as may")
+        await cl.Message(labels.say("notice.crowded")).send()
     except Exception as error:  # of whatever kind: its text must not reach a reader
         key = "notice.failed" if desk.sources() else "notice.unavailable"
         await cl.Message(view.trouble(key, labels, code=incident(error))).send()
@@ -189,8 +195,10 @@ async def _answer(question: str, labels: Labels) -> None:
         if urgent := await asyncio.to_thread(desk.urgent, question, cl.user_session.get("history", ())):
             return await _help(question, urgent)
         waiting = await cl.Message(view.trouble("notice.preparing", labels)).send()
-        await asyncio.wait([opening])
-        await waiting.remove()
+        try:
+            await asyncio.wait([opening])
+        finally:
+            await waiting.remove()
     assistant = await opening
     templates = await asyncio.to_thread(load, settings.prompts)
     profile = cl.user_session.get("chat_profile")
@@ -199,7 +207,7 @@ async def _answer(question: str, labels: Labels) -> None:
     ask = partial(assistant.stream, question, history, prompt=template.name, engine=_engine())
     page = Page(template, labels)
     try:
-        async with aclosing(flowing(lambda stop: ask(stop=stop))) as items:
+        async with aclosing(flowing(lambda stop: ask(stop=stop), places)) as items:
             async for item in items:
                 await page.show(item)
                 if isinstance(item, Answer):
@@ -283,12 +291,10 @@ def _panel(props: dict[str, str]) -> cl.CustomElement:
 
 @server.sio.on("stop")
 async def stop(sid: str) -> None:
-    """As Chainlit's own, in the reader's language."""
+    """As Chainlit's own, in the reader's language; what is under way is stopped by `chats`."""
     if session := WebsocketSession.get(sid):
         init_ws_context(session)
         await cl.Message(reader().say("notice.stopped")).send()
-        if session.current_task:
-            session.current_task.cancel()
 
 
 chats.guard(server.sio.handlers["/"])

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,31 +16,14 @@ from rag.access import Access
 from rag.frames import UNUSED_EVENTS, clean_message, is_session_id
 from rag.incident import Handler, quietly
 from rag.labels import Labels, labels_for, preferred
-from rag.limits import Rate, Ration, Refusal, address_of
+from rag.limits import address_of
 from rag.outbox import Emit, Outbox
+from rag.shares import Rations, cost
 from rag.tokens import tokens
 from rag.types import Answer
 
 WAITING = 3  # questions of one conversation at a time: one is answered, two wait
 _log = logging.getLogger("citewell")
-
-
-@dataclass(frozen=True, slots=True)
-class Rations:
-    """What each address and all together may have: questions, tokens, and new conversations."""
-
-    questions: Ration
-    tokens: Ration
-    sessions: Ration
-
-    @classmethod
-    def of(cls, access: Access, clock: Callable[[], float]) -> Rations:
-        minute, hour = 60.0, 3600.0
-        return cls(
-            Ration(Rate(access.questions_per_address, minute), Rate(access.questions, minute), clock),
-            Ration(Rate(access.tokens_per_address, hour), Rate(access.tokens, hour), clock),
-            Ration(Rate(access.sessions_per_address, minute), Rate(access.sessions, minute), clock),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +47,19 @@ class Chat:
     emit: Emit | None = None
     is_away: bool = False
 
+    def telling(self, emit: Emit) -> Emit:
+        """`emit`, and the end of what runs only when nothing runs any more: Chainlit says it after each of several
+        questions, and when the start of a conversation is over though a question came before that."""
+
+        async def tell(event: str, data: Any) -> None:
+            if event == "task_end":
+                self.tasks.discard(asyncio.current_task())  # type: ignore[arg-type]  # whoever says so is over
+                if self.tasks:
+                    return
+            await emit(event, data)
+
+        return tell
+
 
 class Chats:
     """All conversations. `reserve` is how many tokens a question may cost at most beside its own."""
@@ -83,11 +78,11 @@ class Chats:
         handlers["connection_successful"] = self._returning(handlers["connection_successful"])
         handlers["disconnect"] = self._leaving(handlers["disconnect"])
         handlers["clear_session"] = self._deleting(handlers["clear_session"])
-        handlers["stop"] = quietly(handlers["stop"])
+        handlers["stop"] = self._stopping(handlers["stop"])
 
     def settle(self, session: Any, answer: Answer) -> None:
         """Gives back what an answer has not used of what was set aside for it."""
-        used = _cost(answer) if self._reserve else 0
+        used = cost(answer) if self._reserve else 0
         self._rations.tokens.give_back(_address(session.environ), self._reserve - used)
 
     def _connecting(self, handler: Handler) -> Handler:
@@ -127,7 +122,7 @@ class Chats:
         else:
             chat.outbox.wait()
         chat.emit, chat.is_away = session.emit, False
-        session.emit = chat.outbox.recording(session.emit)
+        session.emit = chat.telling(chat.outbox.recording(session.emit))
 
     def _asking(self, handler: Handler) -> Handler:
         async def client_message(sid: str, payload: Any) -> Any:
@@ -154,11 +149,7 @@ class Chats:
         labels, address = _labels(session.environ), _address(session.environ)
         if len(chat.tasks) >= WAITING:
             return labels.say("notice.busy")
-        if refusal := self._rations.questions.take(address):
-            return _refusal(labels, "notice.too_fast", refusal)
-        if refusal := self._rations.tokens.take(address, tokens(question) + self._reserve):
-            return _refusal(labels, "notice.used_up", refusal)
-        return None
+        return self._rations.take(address, tokens(question) + self._reserve, labels)
 
     def _returning(self, handler: Handler) -> Handler:
         """Chainlit takes an answer that runs on for ended when its reader comes back; the page is told that it runs."""
@@ -181,6 +172,20 @@ class Chats:
             return await handler(sid)
 
         return quietly(disconnect)
+
+    def _stopping(self, handler: Handler) -> Handler:
+        """`handler` says that it is stopped. A reader means the answer under way, and the questions that wait."""
+
+        async def stop(sid: str) -> Any:
+            session = self._host.of_socket(sid)
+            chat = self._chats.get(session) if session else None
+            said = await handler(sid)
+            for task in list(chat.tasks) if chat else ():
+                if not task.cancelling():  # a second time would cut short how it ends
+                    task.cancel()
+            return said
+
+        return quietly(stop)
 
     def _deleting(self, handler: Handler) -> Handler:
         """A reader deletes and leaves in one breath, and Chainlit may hear of the leaving first: then it would wait."""
@@ -216,20 +221,6 @@ async def _say_again(chat: Chat, is_back: bool) -> None:
         _log.info("a reader is back: %d events again, %d answers to come", count, len(chat.tasks))
     if chat.emit and chat.tasks:
         await chat.emit("task_start", {})
-
-
-def _refusal(labels: Labels, key: str, refusal: Refusal) -> str:
-    _log.warning("refused a question: %s, %s", key, refusal.whose)
-    if refusal.whose == "all":
-        key = f"{key}_all"
-    return labels.say(key, minutes=max(1, math.ceil(refusal.seconds / 60)))
-
-
-def _cost(answer: Answer) -> int:
-    """Tokens of an answer, and of what a model was given for it: what it was told beside the passages is small."""
-    has_model = answer.engine == "model" or answer.withheld > 0
-    passages = sum(tokens(hit.passage.text) for hit in answer.hits) if has_model else 0
-    return tokens(answer.text) + passages
 
 
 def _labels(environ: Mapping[str, Any]) -> Labels:

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from rag.errors import RagError
+from rag.flow import as_exception
 from rag.types import LANGUAGES, Answer, Source, Turn
 
 if TYPE_CHECKING:
@@ -36,8 +37,13 @@ class Desk:
         """At once; the future is done when the index is built or opened. It raises what opening raised."""
         with self._lock:
             if self._opening is None or (self._opening.done() and self._opening.exception()):
-                self._opening = Future()
-                threading.Thread(target=self._open, args=(self._opening,), name="open", daemon=True).start()
+                opening: Future[Assistant] = Future()
+                self._opening = opening
+                opening.set_running_or_notify_cancel()  # one who does not wait any more must not end it for the others
+                try:
+                    threading.Thread(target=self._open, args=(opening,), name="open", daemon=True).start()
+                except RuntimeError as error:  # no memory for a thread
+                    opening.set_exception(error)
             return self._opening
 
     def sources(self) -> Mapping[str, Source] | None:
@@ -75,13 +81,13 @@ class Desk:
             opening.set_result(assistant)
             for language in LANGUAGES:  # so that nobody's first question waits for a vocabulary
                 assistant.parts.terms.find("", language)
-        except Exception as error:  # whoever waits gets it, and the operator reads it here
+        except BaseException as error:  # whoever waits gets it, and the operator reads it here
             _log.error("the documents cannot be opened: %s", _what(error))
             if not opening.done():
-                opening.set_exception(error)
+                opening.set_exception(as_exception(error))
 
 
-def _what(error: Exception) -> str:
+def _what(error: BaseException) -> str:
     return str(error) if isinstance(error, RagError) else type(error).__name__
 
 

@@ -7,12 +7,13 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from rag.access import Access
-from rag.chats import Chats, Host, Rations
+from rag.chats import Chats, Host
 from rag.door import Door, Rules
 from rag.frames import FRAME_LIMIT, Lines
 from rag.limits import Rate, Ration
 from rag.proxies import Proxies
 from rag.settings import Settings
+from rag.shares import Rations
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -27,12 +27,12 @@ LAYERS = [
     ["vectors", "store", "dense", "contents", "builder", "index"],
     ["query", "prompts", "retrieve", "cite", "context", "written", "gate", "messages", "author", "opinion", "extract",
      "coverage", "evidence", "topics", "slots", "conversation"],
-    ["wording", "phrases", "sheet", "claims", "alignment", "frame", "structure", "vetoes", "check"],
+    ["wording", "phrases", "sheet", "claims", "clauses", "alignment", "frame", "structure", "vetoes", "check"],
     ["patterns", "unmask", "rules", "likeness", "weigh", "guard", "notices", "careteam", "reply", "wishes", "hear"],
     ["labels", "escape", "excerpt", "view"],
     ["timing", "writer", "pipeline", "wire", "jsonl", "doctor"],
     ["source_page", "web", "incident", "choice", "limits", "access", "passwords", "proxies", "frames", "outbox",
-     "chats", "door", "health", "reception", "flow", "desk"],
+     "shares", "chats", "door", "health", "reception", "flow", "desk"],
     ["__init__", "__main__"],
 ]
 ORDER = {name: (depth, place) for depth, names in enumerate(LAYERS) for place, name in enumerate(names)}

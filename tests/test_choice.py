@@ -10,7 +10,7 @@ from contextlib import aclosing
 import pytest
 
 from rag.choice import choosing, clean_choice
-from rag.flow import flowing
+from rag.flow import CrowdedError, Places, flowing
 from rag.stop import Stop, StoppedError
 
 
@@ -35,8 +35,8 @@ def test_only_the_choice_gets_through() -> None:
     assert seen == [("a", {"engine": "extractive"})]
 
 
-async def collected(make: object) -> list[int]:
-    return [value async for value in flowing(make)]  # type: ignore[arg-type]
+async def collected(make: object, places: Places | None = None) -> list[int]:
+    return [value async for value in flowing(make, places or Places(1, 0))]  # type: ignore[arg-type]
 
 
 def test_values_come_in_order_from_another_thread() -> None:
@@ -81,7 +81,7 @@ def test_leaving_stops_what_is_made(leave: str) -> None:
             raise
 
     async def read(begun: asyncio.Event) -> None:
-        async with aclosing(flowing(make)) as values:
+        async with aclosing(flowing(make, Places(1, 0))) as values:
             async for _ in values:
                 begun.set()
                 if leave == "close":
@@ -107,6 +107,83 @@ def test_hundreds_flow_side_by_side() -> None:
         yield 1
 
     async def play() -> list[list[int]]:
-        return await asyncio.gather(*(collected(make) for _ in range(100)))
+        places = Places(100, 0)
+        return await asyncio.gather(*(collected(make, places) for _ in range(100)))
 
     assert asyncio.run(play()) == [[1]] * 100
+
+
+def test_so_many_at_a_time_the_others_in_order_and_too_many_are_told() -> None:
+    running, most, order = 0, 0, list[int]()
+    lock = threading.Lock()
+
+    def numbered(number: int) -> object:
+        def make(_stop: Stop) -> Iterator[int]:
+            nonlocal running, most
+            with lock:
+                running, order[len(order) :] = running + 1, [number]
+                most = max(most, running)
+            yield number
+            with lock:
+                running -= 1
+
+        return make
+
+    async def play() -> list[list[int] | BaseException]:
+        places = Places(2, 5)
+        return await asyncio.gather(*(collected(numbered(n), places) for n in range(9)), return_exceptions=True)
+
+    found = asyncio.run(play())
+    assert found[:7] == [[n] for n in range(7)] and most <= 2
+    assert [type(one) for one in found[7:]] == [CrowdedError] * 2
+    assert set(order[:2]) == {0, 1} and all(abs(place - number) <= 1 for place, number in enumerate(order))
+
+
+def test_a_place_is_free_again_when_its_thread_has_ended_not_when_its_reader_has_gone() -> None:
+    may_end, begun = threading.Event(), threading.Event()
+
+    def stubborn(_stop: Stop) -> Iterator[int]:
+        begun.set()
+        assert may_end.wait(60)
+        yield 1
+
+    async def play() -> list[int]:
+        places = Places(1, 1)
+        first = asyncio.create_task(collected(stubborn, places))
+        assert await asyncio.to_thread(begun.wait, 60)
+        first.cancel()
+        await asyncio.wait([first])
+        second = asyncio.create_task(collected(lambda _: iter([2]), places))
+        await asyncio.sleep(0)
+        with pytest.raises(CrowdedError):
+            await collected(lambda _: iter([3]), places)
+        may_end.set()
+        return await second
+
+    assert asyncio.run(play()) == [2]
+
+
+def test_one_who_gives_up_waiting_leaves_the_place_to_others() -> None:
+    async def play() -> list[int]:
+        places = Places(1, 1)
+        await places.take()
+        tired = asyncio.create_task(places.take())
+        await asyncio.sleep(0)
+        tired.cancel()
+        await asyncio.wait([tired])
+        places.give_back()
+        return await collected(lambda _: iter([1]), places)
+
+    assert asyncio.run(play()) == [1]
+
+
+def test_a_panic_of_a_library_arrives_as_an_error() -> None:
+    class PanicError(BaseException):
+        """As what comes of Rust's panics."""
+
+    def make(_stop: Stop) -> Iterator[int]:
+        yield 1
+        raise PanicError("with words of a question")
+
+    with pytest.raises(RuntimeError, match=r"^PanicError$"):
+        asyncio.run(collected(make))
