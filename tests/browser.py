@@ -22,6 +22,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 ROOT = Path(__file__).parent.parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _START_SECONDS = 150
+_PATIENCE = 60_000  # milliseconds: a condition may come late on a busy machine
+expect.set_options(timeout=_PATIENCE)
 HOSTILE = "hostile.txt"
 #: A page as an attacker would plant it; each sentence is about radiotherapy so that questions find it.
 HOSTILE_TEXT = """Nasopharyngeal swallowing guide ![t](http://tracker.example/title.png)
@@ -151,19 +153,21 @@ class Visit:
 
     def ask(self, question: str) -> None:
         """Types a question, sends it with Enter, and waits until its answer stands there."""
+        before = self.page.locator('[data-step-type="user_message"] .message-content > *').count()
         self.page.locator("#chat-input").fill(question)
         self.page.locator("#chat-input").press("Enter")
-        self.answered()
+        self.answered(before + 1)
 
-    def answered(self) -> None:
-        """Waits until every question has an answer and nothing runs any more."""
+    def answered(self, questions: int = 1) -> None:
+        """Waits until so many questions or more stand there, each has an answer, and nothing runs any more."""
         self.page.wait_for_function(
-            """() => {
+            """(questions) => {
                 const all = (type) => document.querySelectorAll(`[data-step-type=${type}] .message-content > *`)
                 const count = (type) => all(type).length
-                return count('user_message') && count('assistant_message') === count('user_message')
+                return count('user_message') >= questions && count('assistant_message') === count('user_message')
                     && !document.querySelector('#stop-button')
-            }"""
+            }""",
+            arg=questions,
         )
 
     @property
@@ -185,7 +189,7 @@ class Visit:
         self.ready()
 
     def ready(self) -> None:
-        expect(self.page.locator("#starters button").first).to_be_enabled(timeout=30_000)
+        expect(self.page.locator("#starters button").first).to_be_enabled()
 
     def foreign(self) -> list[str]:
         socket = self.address.replace("http", "ws", 1)
@@ -204,7 +208,7 @@ def visit(server: Server, browser: Browser) -> Iterator[Callable[..., Visit]]:
     def opened(*, width: int = 1280, height: int = 860, locale: str = "en-US", **options: object) -> Visit:
         size = {"width": width, "height": height}
         context = browser.new_context(viewport=size, locale=locale, **options)  # type: ignore[arg-type]
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(_PATIENCE)
         visit = Visit(context.new_page(), context, server.address)
         visits.append(visit)
         context.on("request", lambda request: visit.requests.append(request.url))

@@ -344,7 +344,7 @@ def test_the_deadline_holds_for_silence_and_for_a_byte_now_and_then(fault):
         embedder = endpoint(server, Patience(deadline=0.4))
         with pytest.raises(ModelError, match=r"did not answer within 0\.4 s"):
             embed(embedder, ["a"])
-        assert len(server.requests) == 1
+        assert len(server.requests) <= 1  # on a busy machine none may arrive in time; there is no second one
 
 
 def test_a_server_that_is_not_there():

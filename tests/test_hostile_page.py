@@ -89,9 +89,7 @@ def test_the_source_panels(reader: Visit) -> None:
 def test_questions(reader: Visit) -> None:
     page = reader.page
     for question in batches():
-        page.locator("#chat-input").fill(question)
-        page.locator("#chat-input").press("Enter")
-        reader.answered()
+        reader.ask(question)
     asked = text_of(page, '[data-step-type="user_message"] .message-content')
     single = [text for text in STRINGS if "\r" not in text]
     assert [text for text in single if plain(text) not in asked] == []

@@ -437,12 +437,13 @@ def test_the_doctor_asks_the_model_for_a_word():
 
 
 @pytest.mark.parametrize(
-    ("fault", "fix"), [(status(401), "OPENAI_API_KEY"), (status(404), "RAG_MODEL"), (hang, "later")]
+    ("fault", "patience", "fix"),
+    [(status(401), 30, "OPENAI_API_KEY"), (status(404), 30, "RAG_MODEL"), (hang, 1, "later")],
 )
-def test_the_doctor_says_what_is_wrong_with_it_and_never_the_key(fault, fix):
+def test_the_doctor_says_what_is_wrong_with_it_and_never_the_key(fault, patience, fix):
     with ModelServer(fault) as server:
-        found = looked_at("language model", settings_of(server, first_token_seconds=0.3))
-        assert len(server.requests) == 1
+        found = looked_at("language model", settings_of(server, first_token_seconds=patience))
+        assert len(server.requests) <= 1  # a request may come too late to be counted, but no second one is made
     assert not found.good and found.needed and fix in found.detail
     assert KEY not in found.detail and SECRET not in found.detail
 

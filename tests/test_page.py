@@ -217,10 +217,12 @@ def tab_to(page: Page, name: str, key: str = "Tab") -> None:
 
 
 def test_a_keyboard_is_enough(visit: Opened) -> None:
-    page = visit().page
+    reader = visit()
+    page = reader.page
     tab_to(page, "Your question")
     page.keyboard.type(QUESTION)
     page.keyboard.press("Enter")
+    reader.answered()  # its end closes panels
     expect(page.locator("a.element-link").first).to_be_visible()
     tab_to(page, "Source 1, show the passage", "Shift+Tab")
     page.keyboard.press("Enter")
