@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import unicodedata
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -222,7 +223,8 @@ def _with_language(query: bytes, accept_language: str | None) -> bytes:
 
 
 def refusal(question: str, labels: Labels) -> str | None:
-    """What to say to a question that is none: empty, or longer than anyone reads."""
-    if len(question) > QUESTION_LIMIT:
+    """What to say to a question that is none: empty, or longer than anyone reads. One character may stand for eighteen
+    (U+FDFA), so it is measured as it will be searched for."""
+    if len(unicodedata.normalize("NFKC", question)) > QUESTION_LIMIT:
         return labels.say("notice.too_long", limit=QUESTION_LIMIT)
     return None if question else labels.say("notice.empty")

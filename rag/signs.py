@@ -41,6 +41,7 @@ _SCRIPTS: tuple[tuple[str, Language, re.Pattern[str]], ...] = (
 )
 #: A language of another script is the text's when it holds at least this share of the letters.
 _SCRIPT_SHARE = 0.4
+_APOSTROPHES = 4  # of one word at most: a line of nothing else is none
 #: How names of characters begin in Unicode; signs like the micro sign are in no script.
 _OUR_SCRIPTS = ("LATIN", "CJK", "MICRO", "FEMININE", "MASCULINE", "MODIFIER", "SCRIPT", "DOUBLE-STRUCK", "FULLWIDTH")
 _KANA_SHARE = 0.15  # Japanese mixes kana into Han
@@ -93,7 +94,7 @@ def evidence(word: str, words: Mapping[str, tuple[tuple[str, float], ...]]) -> I
     if word in words:
         return words[word]
     head, apostrophe, tail = word.partition("'")
-    if apostrophe:
+    if apostrophe and tail.count("'") < _APOSTROPHES:
         return (*words.get(head + "'", ()), *evidence(tail, words), *(words.get(head, ()) if len(head) > 2 else ()))
     for cut in range(len(word) - 1, max(3, len(word) - 9), -1):
         owners = words.get(word[:cut], ())
