@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import zip_longest
 from typing import NamedTuple
 
 from rag.inflect import KEYS, STEM, turkish_forms
@@ -76,32 +77,33 @@ class Lexicon(NamedTuple):
                         there.append(entry)
         return cls(KEYS[language], dict(names), beginnings, known, _by_letter(known))
 
-    def look_up(self, tokens: Tokens, folded: str, found: Found) -> None:
-        """Adds the names that stand in `tokens` to `found`. Time is linear in the number of tokens."""
+    def look_up(self, tokens: Tokens, folded: str, found: Found, lemmas: Sequence[tuple[str, ...]] = ()) -> None:
+        """Adds the names that stand in `tokens` to `found`; `lemmas` are what else each token may stand under. Time is
+        linear in the number of tokens."""
         words, names, beginnings = tokens.words, self.names, self.beginnings
-        single: dict[str, tuple[list[Name], list[str]]] = {}
-        for i, word in enumerate(words):
-            here = single.get(word)
+        keyed = [(*self.keys_of(word), *more) for word, more in zip_longest(words, lemmas, fillvalue=())]
+        single: dict[tuple[str, ...], tuple[list[Name], list[str]]] = {}
+        for i, keys in enumerate(keyed):
+            here = single.get(keys)
             if here is None:
-                keys = self.keys_of(word)
                 # The longest known word: "hastane" is no form of "hasta", nor "acile" of "acı".
                 here = next((names[k] for k in keys if k in names), []), [k for k in keys if k in beginnings]
-                single[word] = here
+                single[keys] = here
             if here[0]:
                 found[i, i + 1] = [*found.get((i, i + 1), ()), *here[0]]
             begun, j = here[1], i + 1
             while begun and j < len(words) and _joined(folded[tokens.ends[j - 1] : tokens.starts[j]], words[j - 1]):
-                longer = [f"{key} {more}" for key in begun for more in self.keys_of(words[j])]
+                longer = [f"{key} {more}" for key in begun for more in keyed[j]]
                 j += 1
                 if ended := [name for key in longer for name in names.get(key, ())]:
                     found[i, j] = [*found.get((i, j), ()), *ended]
                 begun = [key for key in longer if key in beginnings]
 
-    def near(self, word: str) -> str | None:
+    def near(self, word: str, lemmas: Sequence[str] = ()) -> str | None:
         """The known word that the folded `word`, unknown itself, is one edit away from, two from 10 letters on."""
         if len(word) < _ONE_SLIP or not word.isalpha() or _HAN.search(word):
             return None
-        if any(key in self.known or key in self.names for key in (word, *self.keys_of(word))):
+        if any(key in self.known or key in self.names for key in (word, *self.keys_of(word), *lemmas)):
             return None
         return _nearest(word, self.by_letter.get(word[0], ()))  # the first letter is seldom wrong
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rag.inflect import accents_agree
 from rag.language import HAN, align, detect, fold, stopwords
+from rag.lemmas import lemma_keys
 from rag.lexicon import Found, Lexicon, Name, Tokens
 from rag.types import Language
 from rag.vocabulary import FOLDER, Concept, Exceptions, check_terms, read_concepts, read_exceptions
@@ -65,9 +66,12 @@ class Terms:
         tokens = Tokens.of(folded)
         if slips:
             tokens = tokens._replace(words=[self.near(word, language) or word for word in tokens.words])
+        ends = (max(at[end], at[end - 1] + 1) for end in tokens.ends)
+        written = (text[at[start] : end] for start, end in zip(tokens.starts, ends, strict=True))
+        lemmas = [lemma_keys(word, language) for word in written]
         found: Found = {}
         for spoken in (language, *_others(language, folded)):
-            self._lexicon(spoken).look_up(tokens, folded, found)
+            self._lexicon(spoken).look_up(tokens, folded, found, lemmas if spoken == language else ())
 
         def span(place: tuple[int, int]) -> tuple[int, int]:
             end = tokens.ends[place[1] - 1]
@@ -116,7 +120,7 @@ class Terms:
         """The folded word of our names that `word` is a slip of: one edit in words of 5 letters or more, two from
         10 letters on; else None. Words that are ours or in `known` (folded) are never slips."""
         folded = fold(word)
-        return None if folded in known else self._lexicon(language).near(folded)
+        return None if folded in known else self._lexicon(language).near(folded, lemma_keys(word, language))
 
     def gloss(self, text: str, language: Language) -> str:
         """`text` in English words for a model that knows English only: display names of what it names, in order,

@@ -19,7 +19,7 @@ LAYERS = [
     ["types"],
     ["errors"],
     ["settings"],
-    ["tables", "fold", "vocabulary", "signs", "language", "frequency", "inflect", "lexicon", "terms"],
+    ["tables", "fold", "vocabulary", "signs", "language", "frequency", "inflect", "lemmas", "lexicon", "terms"],
     ["tokens", "translations", "split", "clean", "orders", "corpus"],
     ["translation_cues", "translation_check"],
     ["lexical", "minilm", "stop", "remote", "chunks", "ledger", "llm", "llama", "endpoint", "embed", "searchable"],

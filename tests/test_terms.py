@@ -87,7 +87,7 @@ MEANT = [
     ("tr", "neden bir de ışın veriliyor", "radiotherapy"),
     ("tr", "ışınlar", "radiotherapy"),
     ("tr", "karaciğere sıçradı", "liver_metastasis"),
-    ("tr", "sigarayı bırakırsam", "verb_stop"),
+    ("tr", "sigarayı bırakırsam", "quit_smoking"),
     ("tr", "grip aşısı olabilir miyim", "drug_flu_vaccine"),
     ("tr", "Irak'ta", "place_iraq"),
     ("fr", "se faire opérer", "surgery"),
