@@ -161,13 +161,15 @@ def _parts(pairs: Mapping[int, int], mine: Sequence[Unit], its: Sequence[Unit]) 
 
 class Part(NamedTuple):
     """Members of the sentence and of the evidence that speak of the same; `governing` are the frame words before them
-    that hold for them too."""
+    that hold for them too; `kept` are classes that both sides have as often, `same` the numbers of words that go the
+    same way."""
 
     mine: list[Unit]
     its: list[Unit]
     my_governing: list[Unit]
     its_governing: list[Unit]
     kept: frozenset[str] = frozenset()
+    same: frozenset[int] = frozenset()
 
 
 def parts(alignment: Alignment) -> Iterator[Part]:

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from rag.alignment import Context, align
 from rag.claims import Claim, Reader
+from rag.clauses import clauses
 from rag.language import detect, fold, identify
 from rag.phrases import Word
 from rag.split import sentences
@@ -198,6 +199,7 @@ class Checker:
             else:
                 topic = claim.topic or topic
             reads.append(_Read(piece, span, claim, is_open, context))
+            reads += [_Read(piece, span, clause, is_open, context) for clause in clauses(claim) if not is_open]
         return tuple(reads)
 
 

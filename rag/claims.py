@@ -37,6 +37,7 @@ _LISTS = (
     "deictic",
     "frequent",
     "necessity",
+    "limiting",
     "weakening",
 )
 #: Turkish carries these in the ending of a word that keeps its meaning besides.
@@ -155,7 +156,7 @@ class Reader:
     def _word(self, span: Span, sheet: Sheet) -> Word:
         text, language = sheet.text(span), sheet.language
         if not _WORD.match(text):
-            return Word(text, text)
+            return Word(text, "filler" if text[:1] == "'" and len(text) > 1 else text)
         opening = sheet.openings.get(span[0])
         flags = {name for name in _LISTS if is_in(name, text, language)} | ({opening} if opening else set())
         kinds = sheet.kinds(span)
@@ -172,6 +173,8 @@ class Reader:
             return Word(text, kinds[0], flags=frozenset(kinds[1:] if kinds[0] != "potential" else ()))
         if "filler" in flags:
             return Word(text, "filler", flags=frozenset(flags))
+        if things:
+            flags -= {"light", "emphasis"}  # the beginning of a name may be that of a word with hardly a meaning
         named = [self._terms.concepts[concept].kind for concept in own]
         if own and all(kind in _QUALITIES for kind in named):
             flags.add("quality")
@@ -185,6 +188,8 @@ class Reader:
         language, concepts = sheet.language, sheet.concepts.get(span, [])
         bare = text.rstrip("地的") if language == "zh" and len(text) > 2 else text
         keys = {f"s:{stem(bare, language)}", *meanings(bare, language)}
+        for lemma in sheet.lemmas(span):
+            keys |= {f"s:{lemma}", *meanings(lemma, language)}
         if language != "zh" and len(text) > 3:
             keys.add(f"w:{text}")
         keys |= {f"#{value}" for value in numbers(concepts) or _figures(text, language)}

@@ -39,6 +39,7 @@ _ANSWERS = {
     "many": ("many", "most", "all"),
     "without": ("without", "negation"),
     "more": ("more", "comparative"),
+    "only": ("only", "limiting"),
 }
 #: What each language says in a way of its own.
 _OWN_WAYS = frozenset(("superlative", "due"))
@@ -58,9 +59,19 @@ def frame(alignment: Alignment) -> str | None:
     same = alignment.is_same_language
     counted = frozenset(("usual", "must"))
     kept = frozenset(kind for kind in counted if _count(alignment, kind))
-    found = [part._replace(kept=kept) for part in parts(alignment)]
+    matched = () if same else alignment.matched  # another language has other words in its lists
+    same_way = frozenset(mine.number for mine, its in matched if _goes_along(mine, its))
+    found = [part._replace(kept=kept, same=same_way) for part in parts(alignment)]
     reasons = (reason for check in _CHECKS for part in found if (reason := check(part, same)))
     return next(reasons, None) or _quantities(alignment)
+
+
+def _goes_along(mine: Unit, its: Unit) -> bool:
+    """Whether two words of one meaning go no opposite ways: one list may know a word and another not."""
+    up, down = (any(unit.has("up") for unit in (mine, its)), any(map(its.has, ("down", "bad"))))
+    is_known = any(key[0] in "c=" for key in mine.word.keys & its.word.keys)
+    opposite = (up and down) or (its.has("up") and any(map(mine.has, ("down", "bad"))))
+    return is_known and not opposite
 
 
 def _count(alignment: Alignment, kind: str) -> bool:
@@ -93,7 +104,7 @@ def _all_of(units: Iterable[Unit], kinds: Sequence[str]) -> list[Unit]:
 def _direction(part: Part, is_same_language: bool) -> str | None:
     """What rises in the sentence and falls in the evidence."""
     for way in WAYS:
-        found = [unit for unit in part.mine if unit.has(way)]
+        found = [unit for unit in part.mine if unit.has(way) and unit.number not in part.same]
         if found and not any(unit.has(way) for unit in part.its):
             return f"goes another way: {words(found)}"
     return None

@@ -4,6 +4,7 @@ hangs on ("after", "than", "if", ...). No grammar: the words of the frame and pu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from rag.types import Language
@@ -157,7 +158,11 @@ def places(words: Sequence[Word], language: Language) -> list[Place]:
     """The place of each word."""
     scan = _Scan(language)
     found = []
+    subject = _subject_comma(words, language)
     for number, word in enumerate(words):
+        if number == subject:
+            found.append(scan.place)
+            continue
         if _begins_clause(words, number, language) and not (scan.condition or scan.suspended):
             scan.move(marker="", clause=True)
         found.append(scan.step(word))
@@ -169,6 +174,16 @@ def places(words: Sequence[Word], language: Language) -> list[Place]:
             _hang_back(words, found, number, word.kind(_POST[language]), scan.count)
     _count_out(words, found, language)
     return found
+
+
+def _subject_comma(words: Sequence[Word], language: Language) -> int | None:
+    """The place of a comma that sets off the subject in Turkish ("Ağrı, hastalarda sık görülür"): what stands before
+    it has no verb, and what follows is no list."""
+    comma = next((number for number, word in enumerate(words) if word.cue == ","), 0)
+    if language != "tr" or not comma or any("verb" in word.flags or word.cue for word in words[:comma]):
+        return None
+    after = list(takewhile(lambda word: word.cue not in _BREAKS and word.cue != "and", words[comma + 1 :]))
+    return comma if any("verb" in word.flags or word.cue in _VERBAL for word in after) else None
 
 
 def _begins_clause(words: Sequence[Word], number: int, language: Language) -> bool:

@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag.language import HAN, align
+from rag.lemmas import lemma_keys
 from rag.terms import Terms
 from rag.types import Language
 from rag.wording import cues, is_in, listed, openings, same_words
@@ -17,9 +18,10 @@ from rag.wording import cues, is_in, listed, openings, same_words
 #: Places of tokens, the first and the one after the last.
 Span = tuple[int, int]
 
+_ENDING = r"(?<=\w)'[a-z]{1,6}(?!\w)|"  # "BT'si"
 _ORDINAL = r"[0-9]+\.(?=\s+[a-z])|"  # "4. evre"
-_TOKEN = re.compile(rf"[0-9]+(?:[.,][0-9]+)*|[{HAN}]|[^\W_{HAN}]+|[%°±²³½¼¾]|[^\w\s]")
-_TURKISH = re.compile(_ORDINAL + _TOKEN.pattern)
+_TOKEN = re.compile(rf"[0-9]+(?:[.,][0-9]+)*|[{HAN}]|[^\W_{HAN}]+|°c(?!\w)|[%°±²³½¼¾]|[^\w\s]")
+_TURKISH = re.compile(_ENDING + _ORDINAL + _TOKEN.pattern)
 _HAN = re.compile(f"[{HAN}]")
 _LONGEST_HAN = 6  # characters of a word in the lists
 _JOINTS = frozenset("的之和与及")
@@ -47,11 +49,14 @@ _SWALLOWED = frozenset(
 
 @dataclass(slots=True)
 class Sheet:
-    """`tokens` are places in the folded text; `concepts` and `cues` stand at places of tokens."""
+    """`tokens` are places in the folded text, of which `folded[n]` is `written[at[n]]`; `concepts` and `cues` stand at
+    places of tokens."""
 
     folded: str
     language: Language
     tokens: list[Span]
+    written: str = ""
+    at: Sequence[int] = ()
     concepts: dict[Span, list[str]] = field(default_factory=lambda: defaultdict(list))
     cues: dict[Span, list[str]] = field(default_factory=lambda: defaultdict(list))
     openings: dict[int, str] = field(default_factory=dict)
@@ -59,7 +64,7 @@ class Sheet:
     @classmethod
     def of(cls, text: str, language: Language, terms: Terms) -> Sheet:
         folded, at = align(text)
-        sheet = cls(folded, language, _tokens(folded, language))
+        sheet = cls(folded, language, _tokens(folded, language), text, at)
         for cue in cues(folded, language):
             sheet.cues[sheet.inside(cue.start, cue.end)].append(cue.kind)
         for kind, start, end in openings(folded, language):
@@ -81,6 +86,13 @@ class Sheet:
             return ""
         text = self.folded[self.tokens[span[0]][0] : self.tokens[span[1] - 1][1]]
         return "".join(text.split()) if self.language == "zh" else " ".join(text.split())
+
+    def lemmas(self, span: Span) -> tuple[str, ...]:
+        """The folded dictionary forms of a single word."""
+        if span[1] != span[0] + 1:
+            return ()
+        start, end = self.tokens[span[0]]
+        return lemma_keys(self.written[self.at[start] : self.at[end - 1] + 1], self.language)
 
     def kinds(self, span: Span) -> list[str]:
         """The classes of the frame that a word is of; of a phrase those of its longest reading."""

@@ -31,6 +31,8 @@ _ALIKE = (
 _MOVABLE = frozenset(
     ("scope", "if", "before", "after", "during", "with", "by", "cause", "due", "despite", "besides", "like", "purpose")
 )
+#: Those of them that take one thing, which stays with them.
+_FIRM = frozenset(("before", "after", "during", "than", "without"))
 #: Words whose place says nothing.
 _LOOSE = frozenset(("emphasis", "light", "label", "reporting"))
 _BARE = frozenset(("", "filler", "'", "-"))
@@ -175,11 +177,24 @@ def _has_moved(near: Pair, far: Pair, pairs: Sequence[Pair]) -> bool:
     here, there = near[0].place, near[1].place
     if here.marker != there.marker or here.marker not in _MOVABLE:
         return False
+    if here.marker in _FIRM and _is_held(near, far, pairs):
+        return True
     if here.phrase == far[0].place.phrase or there.phrase == far[1].place.phrase:
         return False
     if here.marker in WEAK and (sum(mine.is_figure for mine, _ in pairs) > 1 or far[0].place.marker == here.marker):
         return False  # "98% for fever, 76% for cough": what it belongs to would change unseen
     return all((mine.place.phrase == here.phrase) == (its.place.phrase == there.phrase) for mine, its in pairs)
+
+
+def _is_held(near: Pair, far: Pair, pairs: Sequence[Pair]) -> bool:
+    """Whether one word stands next to its marker on both sides, and the other does not: "after surgery" is that,
+    wherever it stands."""
+    for side in (0, 1):
+        phrase = near[side].place.phrase
+        inside = [pair[side].number for pair in pairs if pair[side].place.phrase == phrase]
+        if near[side].number not in (min(inside), max(inside)) or far[side].number in (min(inside), max(inside)):
+            return False
+    return True
 
 
 def _window(one: Pair, other: Pair, pairs: Sequence[Pair]) -> list[Pair]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from rag.alignment import Alignment, words
 from rag.claims import Claim, Unit
@@ -172,6 +172,8 @@ def added(alignment: Alignment) -> str | None:
     paired = {mine.place.phrase for mine, _ in alignment.matched if not mine.has("light")}
     mine, its = alignment.sentence.content, alignment.evidence.content
     for n, m in alignment.parts.items():
+        if mine[n].has("light"):
+            continue
         is_new = mine[n].place.phrase not in paired and mine[n].marker != its[m].marker
         if is_new or (mine[n].place.quantity and not its[m].place.quantity):
             return f"says of something else: {mine[n].word.text}"
@@ -206,13 +208,23 @@ def figures(alignment: Alignment) -> str | None:
     for n, m in pairs.items():
         if not mine[n].is_figure:
             continue
-        near = [k for k in (n + 1, n - 1) if not mine[k % len(mine)].is_figure and k in pairs]
+        near = [k for k in _beside(n, mine) if k in pairs and not mine[k].has("verb")]
         one_name = [k for k in near if any(key[0] == "^" for key in mine[k].word.keys & mine[n].word.keys)]
-        if near and not one_name and not any(0 < (pairs[k] - m) * (k - n) <= _FIGURE_REACH for k in near):
+        if near and not one_name and not any(0 < (pairs[k] - m) * (k - n) <= _FIGURE_REACH * abs(k - n) for k in near):
             return f"counts something else: {mine[n].word.text} {mine[near[0]].word.text}"
         if n + 1 < len(mine) and mine[n + 1].number == mine[n].number + 1 and mine[n + 1] in alignment.missing:
             return f"counts something else: {mine[n].word.text} {mine[n + 1].word.text}"
     return None
+
+
+def _beside(n: int, content: Sequence[Unit]) -> Iterator[int]:
+    """Places of the words beside a figure; those of a range ("five to ten years") share theirs."""
+    for step in (1, -1):
+        k = n + step
+        while 0 <= k < len(content) and content[k].is_figure:
+            k += step
+        if 0 <= k < len(content):
+            yield k
 
 
 #: How a reason begins where nothing but words that the evidence does not have speaks against a sentence.

@@ -19,6 +19,7 @@ from rag.types import Language
 
 _AROUND = re.compile(r"\(\?<?[=!].*?\)")
 _CLAUSE = re.compile(r"[,;:.!?。；：，]")
+_TIMES = frozenset(("before", "after"))  # "-madan önce" holds no negation, and yet a time
 _SIGNS = re.compile(r"[\s,，:]*")
 
 
@@ -86,7 +87,8 @@ def cues(text: str, language: Language) -> Iterator[Cue]:
     for kind, pattern in _cues(language):
         for match in pattern.finditer(text):
             start, end = match.span(match.lastgroup or 0)
-            if end > start and not any(a <= start and end <= b for a, b in neutral):
+            hidden = kind not in _TIMES and any(a <= start and end <= b for a, b in neutral)
+            if end > start and not hidden:
                 yield Cue(kind, start, end)
 
 

@@ -1,0 +1,88 @@
+"""The clauses of a sentence that can be held against alone: what is joined by "but", "so", "because" or a semicolon
+says two things, and a sentence may say one of them.
+
+Nothing is split where one clause limits the others: after "if", "unless", "not only", or when the sentence opens with
+what all of it is said of ("In patients with ..., ...").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rag.claims import Claim, Unit
+from rag.phrases import Word
+
+_JOINS = frozenset(("and", "contrast", "result", "cause", "despite", ",", ";", ":", "."))
+_VERBAL = frozenset(("aux", "possible", "must", "will", "usual"))
+#: Words at the beginning that hold for every clause.
+_GOVERN = frozenset(("possible", "usual", "most", "some", "only", "negation", "if", "besides"))
+_OPENING = frozenset(("scope", "with", "before", "after", "during", "without", "over", "under", "due"))
+_LEAST = 2  # content words of a clause
+#: Conjunctions among the words of cause; the others ("because of") take a noun.
+_BECAUSE = frozenset(("because", "since", "car", "puisque", "parce que", "parce qu'", "因为", "cunku", "zira"))
+#: Endings of Turkish nouns that are not the subject.
+_CASE = re.compile(r"\w{3}(?:[iu]n[iu]n|[iu]n[iu]|s[iu]n[iu]|y[iu]|y?[ae]|n[dt]?[ae]|[dt][ae]n?)$")
+
+
+def clauses(claim: Claim) -> Iterator[Claim]:
+    """The clauses of a claim, each with the subject that it goes on with; none where they depend on each other."""
+    runs = list(_runs(claim))
+    if len(runs) < 2 or not all(_is_whole(run, claim) for run in runs) or _is_bound(claim):
+        return
+    governed = _opens_with_limit(claim)
+    for number, run in enumerate(runs[:1] if governed else runs):
+        made = _alone(run, claim, is_first=not number)
+        if made is not None:
+            yield made
+
+
+def _runs(claim: Claim) -> Iterator[list[Unit]]:
+    """Units of one clause after the other; brackets stay where they stand."""
+    run: list[Unit] = []
+    clause = -1
+    for unit in claim.units:
+        begins = not unit.place.is_aside and unit.place.clause != clause
+        if (begins or unit.word.text in _BECAUSE) and any(one.word.keys for one in run):
+            yield run
+            run = []
+        clause = clause if unit.place.is_aside else unit.place.clause
+        run.append(unit)
+    if any(unit.word.keys for unit in run):
+        yield run
+
+
+def _is_whole(run: Sequence[Unit], claim: Claim) -> bool:
+    has_verb = claim.language == "tr" or any(unit.word.cue in _VERBAL or unit.has("verb") for unit in run)
+    return has_verb and sum(bool(unit.word.keys) for unit in run) >= _LEAST
+
+
+def _is_bound(claim: Claim) -> bool:
+    return any(unit.place.is_condition or unit.word.cue in ("if", "besides") for unit in claim.units)
+
+
+def _opens_with_limit(claim: Claim) -> bool:
+    first = next((unit for unit in claim.units if unit.word.cue != "filler"), None)
+    return first is not None and (
+        first.word.cue in _GOVERN or first.word.cue in _OPENING or claim.content[0].place.marker in _OPENING
+    )
+
+
+def _alone(run: Sequence[Unit], claim: Claim, is_first: bool) -> Claim | None:
+    """A clause as a claim; None where nothing says what its subject is."""
+    words: list[Word] = [unit.word for unit in run]
+    while words and words[0].cue in _JOINS:
+        words.pop(0)
+    made = Claim.of(words, claim.language)
+    if is_first or not (made.is_open or _is_elided(made)):
+        return made
+    if not claim.topic:
+        return None
+    return made.about(claim.topic) if made.is_open else made.after(claim.topic)
+
+
+def _is_elided(claim: Claim) -> bool:
+    """Whether it goes on with the subject of the clause before."""
+    if claim.language == "tr":
+        return bool(claim.content) and bool(_CASE.search(claim.content[0].word.text))
+    return claim.lacks_subject
