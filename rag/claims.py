@@ -38,6 +38,7 @@ _LISTS = (
     "frequent",
     "necessity",
     "limiting",
+    "softening",
     "weakening",
 )
 #: Turkish carries these in the ending of a word that keeps its meaning besides.

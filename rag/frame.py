@@ -122,9 +122,16 @@ def _added(part: Part, is_same_language: bool) -> str | None:
 
 def _dropped(part: Part, is_same_language: bool) -> str | None:
     """Frame words of what the sentence speaks of, which it does not have."""
+    is_purpose = _is_purpose(part.mine)
     for kind, what in _classes(_DROPPED, is_same_language):
         governs = kind in _GOVERNING
-        found = [unit for unit in part.its + part.its_governing * governs if unit.has(kind)]
+        if (
+            kind == "some"
+            and _has(part.mine + part.my_governing, "possible")
+            and not _has(part.its + part.its_governing, "possible")
+        ):
+            continue  # "in some patients" is "can"
+        found = [unit for unit in part.its + part.its_governing * (governs and not is_purpose) if unit.has(kind)]
         mine = part.mine + part.my_governing * governs
         if found and kind not in part.kept and not _has(mine, kind) and not _all_of(mine, _WEAKER.get(kind, ())):
             return f"{what}: {words(found)}"
@@ -134,6 +141,12 @@ def _dropped(part: Part, is_same_language: bool) -> str | None:
     if _has(part.its, "negation") and _has(part.its, "all") and not _has(part.mine, "all"):
         return "makes 'never' of 'not always'"
     return None
+
+
+def _is_purpose(units: Iterable[Unit]) -> bool:
+    """Whether it says what for: nothing that governs the sentence is said of that."""
+    named = [unit for unit in units if unit.word.keys]
+    return bool(named) and all(unit.place.marker == "purpose" for unit in named)
 
 
 def _apart(found: Iterable[Unit]) -> list[Unit]:

@@ -74,6 +74,7 @@ _BREAKS = {",": "member", "、": "member", ";": "clause", ":": "clause", ".": "c
            "。": "clause", "—": "clause", "–": "clause", "·": "clause", "•": "clause"}  # fmt: skip
 _OPEN, _CLOSE = frozenset("(["), frozenset(")]")
 _QUANTITIES = frozenset(("some", "many", "most", "all"))
+_FINITE: dict[Language, str] = {"en": "s"}
 _VERBAL = frozenset(("aux", "possible", "must", "will", "usual"))
 
 
@@ -105,11 +106,16 @@ class _Scan:
             self.hang(cue)
         elif cue == "rel":
             self.is_relative = True
-        elif cue in _VERBAL:
+        elif cue in _VERBAL or self.is_finite(word):
             self.verb()
         if word.keys:
             self.is_fresh = False
         return self.place._replace(is_condition=self.condition is not None)
+
+    def is_finite(self, word: Word) -> bool:
+        """Whether a verb shows by its ending that it is the one of its clause."""
+        ending = _FINITE.get(self.language)
+        return bool(ending and not self.is_fresh and "verb" in word.flags and word.text.endswith(ending))
 
     def move(self, marker: str, member: bool = False, clause: bool = False, is_aside: bool | None = None) -> None:
         self.count += 1

@@ -39,7 +39,7 @@ def unknown(alignment: Alignment) -> str | None:
     missing = [unit for unit in missing if not unit.is_figure]
     if things := [unit for unit in missing if unit.word.things and not unit.has("light")]:
         return f"not named in the evidence: {words(things)}"
-    serious = [unit for unit in missing if not unit.has("light")]
+    serious = [unit for unit in missing if not unit.has("light") and not unit.has("softening")]
     return f"{_MISSING}: {words(serious)}" if serious else None
 
 

@@ -129,7 +129,7 @@ FAITHFUL = {
 #: Rates below which a change of the check is no good: of corruptions caught, by kind, and of faithful ones passed.
 CAUGHT = {"dev.jsonl": 1.0, "test.jsonl": 0.99}
 CAUGHT_OF_A_KIND = {"dev.jsonl": 1.0, "test.jsonl": 0.97}
-PASSED = {"dev.jsonl": 0.69, "test.jsonl": 0.58}
+PASSED = {"dev.jsonl": 0.62, "test.jsonl": 0.62}
 
 
 @cache
