@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,12 @@ def _read(path: Path) -> Template:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise _fail(path, 1, "cannot be read as UTF-8", "save it as UTF-8 text") from error
+    return _parsed(path, text)
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, text: str) -> Template:
+    """Reading YAML and Jinja takes longer than answering; files are read for every question, and mostly the same."""
     if not _NAME.fullmatch(path.stem):
         raise _fail(path, 1, f"the name {path.stem!r} is off", "use small letters, digits, - and _ in the file's name")
     front = _FRONT.match(text)
