@@ -1,6 +1,6 @@
 """Many readers at once: real socket clients, with think time, against the real application in a process of its own.
 
-    python benchmarks/load.py [--chats 100 --seconds 90] [--short 200] [--idle 50] [--think 5:15] [--model 20]
+    python benchmarks/load.py [--chats 100] [--seconds 600] [--short 5000] [--idle 300] [--think 5:15] [--model 20]
 
 Prints errors, percentiles to the first sentence and to the end, the answerer's own time in the same run, memory, and
 how many conversations are left at the end. `--model N` puts a model behind it that writes N tokens a second.
@@ -120,7 +120,7 @@ class Server:
     process: subprocess.Popen[bytes]
 
     def rows(self) -> list[dict[str, float]]:
-        """Once a second: time, conversations and resident memory in MB; of each answer its own time in ms."""
+        """Once a second conversations and resident memory in MB; of each answer ms to its first sentence, as made."""
         lines = self.notes.read_text(encoding="utf-8").splitlines() if self.notes.exists() else []
         return [json.loads(line) for line in lines if line.endswith("}")]
 
@@ -179,13 +179,16 @@ def serve(notes: Path) -> None:
     from chainlit.session import ws_sessions_id
 
     import rag.pipeline
+    from rag.gate import Shown
     from rag.types import Answer
 
     class Timed(rag.pipeline.Assistant):
         def stream(self, *args: Any, **options: Any) -> Iterator[Any]:
+            start, has_begun = time.perf_counter(), False
             for item in super().stream(*args, **options):
-                if isinstance(item, Answer):
-                    write(own_ms=item.timings_ms["total"])
+                if isinstance(item, Shown | Answer) and not has_begun:
+                    has_begun = True
+                    write(own_ms=1000 * (time.perf_counter() - start))
                 yield item
 
     def write(**row: float) -> None:
@@ -259,10 +262,13 @@ async def drive(server: Server, options: argparse.Namespace) -> Figures:
     return figures
 
 
-def percentiles(name: str, seconds: Sequence[float]) -> str:
+def at(seconds: Sequence[float], share: float) -> float:
     ordered = sorted(seconds) or [float("nan")]
-    values = (1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99))
-    return f"{name:24}" + "".join(f"{value:9.0f}" for value in values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def percentiles(name: str, seconds: Sequence[float]) -> str:
+    return f"{name:24}" + "".join(f"{1000 * at(seconds, share):9.0f}" for share in (0.5, 0.95, 0.99))
 
 
 def report(figures: Figures, server: Server) -> None:
@@ -270,9 +276,13 @@ def report(figures: Figures, server: Server) -> None:
     tenth, last = memory[len(memory) // 10], memory[-1]
     print(f"{figures.sessions} conversations, {len(figures.end)} answers, errors: {dict(figures.errors) or 'none'}")
     print(f"{'milliseconds':24}{'p50':>9}{'p95':>9}{'p99':>9}")
+    own = server.own()
     print(percentiles("to the first sentence", figures.first))
+    print(percentiles("the answerer's own time", own))
     print(percentiles("to the end", figures.end))
-    print(percentiles("the answerer's own time", server.own()))
+    if own and figures.first:
+        over = 1000 * (at(figures.first, 0.95) - at(own, 0.95))
+        print(f"p95 to the first sentence is {over:.0f} ms over the answerer's own")
     print(f"memory: {tenth:.0f} MB after the first tenth, {last:.0f} MB at the end ({100 * (last / tenth - 1):+.1f} %)")
     print(f"conversations left: {server.sessions()}")
 
