@@ -86,15 +86,21 @@ def open_index(settings: Settings, progress: Progress | None = None, *, embedder
             index = _open(job) or _open(job, warning)
     except CorpusError:
         raise
-    except RagError as error:
-        index = _open(job, f"the index is older than the documents: {error}")
+    except Exception as error:  # for want of memory any library may end it, in words of its own
+        failure = _told(error)
+        index = _open(job, f"the index is older than the documents: {failure}")
         if index is None:
-            raise
+            raise failure from error
     if index is None:
         raise IndexMissing(f"no index of {settings.corpus} can be opened", hint="run `rag index`")
     if index.info.warning:
         log.warning("%s", index.info.warning)
     return index
+
+
+def _told(error: Exception) -> RagError:
+    hint = "look for room in memory and on the disk, then run `rag index`"
+    return error if isinstance(error, RagError) else IndexMissing(f"building ended: {type(error).__name__}", hint=hint)
 
 
 def build(settings: Settings, progress: Progress | None = None, *, embedder: BaseEmbedding | None = None) -> None:

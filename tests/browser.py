@@ -70,10 +70,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @contextmanager
 def started(
-    folder: Path, corpus: Path, prompts: Path, app: str = "app.py", index: str = "ready", **environment: str
+    folder: Path,
+    corpus: Path,
+    prompts: Path,
+    app: str = "app.py",
+    index: str = "ready",
+    home: Path = ROOT,
+    **environment: str,
 ) -> Iterator[Server]:
     """`chainlit run` of `app` on a free port, store and log in `folder`; ready for questions, or as far as `index`
-    says. `environment` comes on top."""
+    says. `environment` comes on top; `home` is the folder of the code, which may not write to it where it is a copy."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_", "CHROMA_", "CHAINLIT_"))}
     paths = {"RAG_CORPUS": str(corpus), "RAG_PROMPTS": str(prompts), "RAG_STORE": str(folder / "store"), **environment}
     port, log = _free_port(), folder / "server.log"
@@ -89,8 +95,10 @@ def started(
         "--port",
         str(port),
     ]
+    # Permissions do not bind root unless it gives that privilege up.
+    drop = ["setpriv", "--bounding-set=-dac_override"] if home != ROOT and os.geteuid() == 0 else []
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=ROOT, env=kept | paths, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(drop + command, cwd=home, env=kept | paths, stdout=out, stderr=subprocess.STDOUT)
     server = Server(f"http://127.0.0.1:{port}", prompts, corpus, log)
     document = f"/sources/{min((path.name for path in corpus.glob('*.txt')), default='none.txt')}"
     try:
