@@ -1,8 +1,10 @@
 """What checking costs: how long after its last letter a sentence is shown, a checked stream against the raw one, and a
 hundred checked streams side by side. The model is the tests' own endpoint: `honest` copies sources, `hedge_dropper`
-changes each, so that the whole check is run.
+changes each, so that the whole check is run. It is silent for `--think` seconds first, as models are: in that time the
+evidence is read ahead, but with `--not-ahead`.
 
     python benchmarks/gate.py [--store DIR] [--questions FILE] [--limit N] [--streams N] [--character NAME]
+                              [--think SECONDS] [--not-ahead]
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import chat_models as chat
-from model_server import ModelServer
+from model_server import Exchange, ModelServer
 
 from rag.gate import Retrieved, Shown
 from rag.llm import ChatEndpoint, Message
@@ -34,23 +36,24 @@ class Timed:
 
     def __init__(self, endpoint: ChatEndpoint) -> None:
         self._endpoint, self.answer_tokens = endpoint, endpoint.answer_tokens
-        self.last = self.began = self.raw = 0.0
+        self.last = self.spent = self.began = self.raw = 0.0
 
     def stream(self, messages: list[Message], stop: Stop | None = None) -> Generator[str]:
         self.began = time.perf_counter()
         pieces = list(self._endpoint.stream(messages, stop))
         self.raw = time.perf_counter() - self.began
         for piece in pieces:
-            self.last = time.perf_counter()
+            self.last, self.spent = time.perf_counter(), time.thread_time()
             yield piece
 
 
-def waits(assistant: Assistant, timed: Timed, question: str) -> Iterator[tuple[bool, float]]:
-    """For each sentence shown whether it is an answer's first, and seconds from its last piece to the reader."""
+def waits(assistant: Assistant, timed: Timed, question: str) -> Iterator[tuple[bool, float, float]]:
+    """For each sentence shown whether it is an answer's first, and seconds from its last piece to the reader, by the
+    clock and of the processor: the former is also what else the machine does."""
     is_first = True
     for event in assistant.stream(question):
         if isinstance(event, Shown):
-            yield is_first, time.perf_counter() - timed.last
+            yield is_first, time.perf_counter() - timed.last, time.thread_time() - timed.spent
             is_first = False
 
 
@@ -83,23 +86,35 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60)
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--character", default="honest", choices=("honest", "hedge_dropper", "number_changer"))
+    parser.add_argument("--think", type=float, default=0.4)
+    parser.add_argument("--not-ahead", action="store_true")
     args = parser.parse_args()
     os.environ["NO_PROXY"] = "127.0.0.1"
-    rows = [json.loads(line) for line in args.questions.read_text(encoding="utf-8").splitlines()]
-    questions = [row["question"] for row in rows if row["outcome"] == ["answered"]][:: max(1, len(rows) // args.limit)]
-    with ModelServer(chat.Model(getattr(chat, args.character))) as server:
+    lines = [json.loads(line) for line in args.questions.read_text(encoding="utf-8").splitlines()]
+    questions = [row["question"] for row in lines if row["outcome"] == ["answered"]][
+        :: max(1, len(lines) // args.limit)
+    ]
+    model = chat.Model(getattr(chat, args.character))
+
+    def thinks(exchange: Exchange) -> None:
+        exchange.released.wait(args.think)
+        model(exchange)
+
+    with ModelServer(thinks) as server:
         opened = open_assistant(Settings(store=args.store, model="m", openai_base_url=server.base_url))
         author = opened.parts.writer.author
         assert author
+        author.warm()
         timed = Timed(author.endpoint)
-        writer = replace(opened.parts.writer, author=replace(author, endpoint=timed))
+        changed = replace(author, endpoint=timed, read=None if args.not_ahead else author.read)
+        writer = replace(opened.parts.writer, author=changed)
         assistant = Assistant(replace(opened.parts, writer=writer))
-        assistant.ask(questions[0])
         found = [wait for question in questions for wait in waits(assistant, timed, question)]
-        for name, seconds in (("first", [s for first, s in found if first]), ("any", [s for _, s in found])):
-            worst = sorted(seconds)[int(0.95 * len(seconds))]
-            print(f"{name} sentence after its last piece: median {1000 * statistics.median(seconds):.1f} ms, "
-                  f"95 % below {1000 * worst:.1f} ms, of {len(seconds)}")  # fmt: skip
+        for name, rows in (("first", [row for row in found if row[0]]), ("any", found)):
+            for clock, seconds in (("clock", [row[1] for row in rows]), ("processor", [row[2] for row in rows])):
+                worst = sorted(seconds)[int(0.95 * len(seconds))]
+                print(f"{name} sentence after its last piece, {clock}: median {1000 * statistics.median(seconds):.1f} ms, "
+                      f"95 % below {1000 * worst:.1f} ms, of {len(seconds)}")  # fmt: skip
         raw = checked = 0.0
         for question in questions:
             assistant.ask(question)

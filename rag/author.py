@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping, Sequence, Set
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 
+from rag.ahead import Ahead, Read
 from rag.cite import Cited, Citer, Judge, Translate
 from rag.context import Context, Place, place, readings
 from rag.errors import ModelError
@@ -14,9 +16,12 @@ from rag.ledger import SpentError
 from rag.llm import ChatEndpoint
 from rag.messages import Wanted, compose
 from rag.stop import Stop
-from rag.types import Hit, Source
+from rag.types import Hit, Sentence, Source
 from rag.written import Writing
 
+_AHEAD = 40  # sentences that are read ahead
+#: A short text of each language: what is laid out at its first reading is laid out before there are readers.
+_FIRST = ("Cancer.", "Le cancer.", "癌症。", "Kanser hastalığı.")
 _log = logging.getLogger("citewell")
 
 
@@ -32,11 +37,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """`window` is the most tokens of a prompt and its answer together. Used by many threads."""
+    """`window` is the most tokens of a prompt and its answer together; `read` prepares a text of evidence for `judge`.
+    Used by many threads."""
 
     endpoint: ChatEndpoint
     judge: Judge
     window: int
+    read: Read | None = None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def write(
         self,
@@ -54,21 +62,40 @@ class Author:
         if prompt is None:
             _log.warning("no passage fits into RAG_MODEL_WINDOW of %d tokens", self.window)
             return Result(None, "model.failed")
+
+        def read(sentence: Sentence) -> list[str]:
+            return readings(sentence, context, translate, wanted.language)
+
+        ahead = self._ahead(prompt.numbered, on_question, read)
         citer = Citer(
             sources,
             translate,
             wanted.language,
             lambda sentence: context.language[place(sentence)],
-            self.judge,
-            lambda sentence: readings(sentence, context, translate, wanted.language),
+            ahead.judging(self.judge),
+            read,
         )
         limit, traditional = wanted.template.sentences, wanted.traditional
         gate = Gate(citer, context, Question(prompt.numbered, on_question, limit, traditional))
         try:
             writing = Writing(wanted.language, len(prompt.numbered))
-            yield from passed(self.endpoint.stream(prompt.messages, stop), writing, gate)
+            with ahead:
+                yield from passed(self.endpoint.stream(prompt.messages, stop), writing, gate)
         except ModelError as error:
             _log.warning("answered without the model: %s", error)
             return Result(None, "model.spent" if isinstance(error, SpentError) else "model.failed", gate.failed)
         _log.info("model: %d proved, %d replaced, %d withheld", gate.verified, gate.replaced, gate.withheld)
         return Result(gate.cited()) if gate.is_enough else Result(None, "model.unchecked", gate.failed)
+
+    def warm(self) -> None:
+        """Lays out what the check knows of each language; seconds, once in a process."""
+        for text in _FIRST if self.read else ():
+            self.read(text)  # type: ignore[misc]
+
+    def _ahead(
+        self, numbered: Sequence[Sentence], on_question: Set[Place], texts: Callable[[Sentence], Sequence[str]]
+    ) -> Ahead:
+        """Reads what is on the question first."""
+        order = sorted(numbered, key=lambda sentence: place(sentence) not in on_question)[:_AHEAD]
+        found: Iterator[str] = (text for sentence in order for text in texts(sentence))
+        return Ahead(self.read or (lambda text: None), found, self._turn)

@@ -13,8 +13,8 @@ from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 from rag.alignment import Context, align
-from rag.claims import Claim, Reader
-from rag.clauses import clauses
+from rag.claims import Claim, Reader, claimed
+from rag.clauses import clauses, halves
 from rag.language import detect, fold, identify
 from rag.phrases import Word
 from rag.split import sentences
@@ -27,14 +27,8 @@ _MARKER = re.compile(r"\s*[\[【]\s*[0-9]{1,3}(?:\s*[,，;、-]\s*[0-9]{1,3})*\s
 _EMPHASIS = re.compile(r"(?<![\w*])\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?![\w*])")
 _ENDS = re.compile(r"[\s.。!！]+$")
 _SPACE = re.compile(r"\s+")
-#: Where one sentence was made of two; beyond the joints that stand in lists too must stand a verb.
-_JOINT = re.compile(
-    r"\s*[;；]\s*|,\s+(?:(?:and|but|while|whereas|although|though|which|et|mais|tandis que|alors que|bien que|qui|ve"
-    r"|ama|ancak)\s+)?|\s+(?:and|but|et|mais|ve|ama)\s+|[，,]\s*(?:而且|并且|但是|而|但|并|且)?"
-)
-_LIST = re.compile(r"\s*(?:,|，|and|et|ve)?\s*")
-_JOINTS = 8
 _LONGEST = 2_000  # characters of a sentence that is judged word by word
+_TEXTS = 2_000  # texts of evidence that are kept as they were read
 _KEPT = 20_000  # characters of a text that is kept as it was read
 _MANY = 40  # sentences of a text: beyond, only the nearest are read
 _NEAREST = 12
@@ -93,8 +87,8 @@ class Checker:
     def __init__(self, terms: Terms, judge: Judge | None = None) -> None:
         self._terms, self._judge = terms, judge
         self._reader = Reader(terms)
-        self._kept = lru_cache(512)(self._read)
-        self._standing = lru_cache(512)(_standing)
+        self._kept = lru_cache(_TEXTS)(self._read)
+        self._standing = lru_cache(_TEXTS)(_standing)
 
     def check(self, sentence: str, evidence: Sequence[str]) -> Check:
         """Whether one of the texts (sentences or passages, in any of the four languages) carries the sentence.
@@ -111,6 +105,12 @@ class Checker:
             return Check("unsupported", 0.0, "nothing is said")
         return failed[0] if failed else _joined(checks, checks[0].reason)
 
+    def read(self, text: str) -> None:
+        """Reads a text of evidence ahead of the sentences that it will be held against."""
+        if len(text) <= _KEPT:
+            self._standing(text)
+            self._kept(text)
+
     def _verbatim(self, sentence: str, evidence: Sequence[str]) -> Check | None:
         bare = _bare(sentence)
         for number, text in enumerate(evidence):
@@ -125,12 +125,13 @@ class Checker:
         if found := self._verbatim(sentence, evidence):
             return found
         language = detect(sentence)
-        claim = self._reader.read(sentence[: _LONGEST + 1], language)
+        words = self._reader.words(sentence[: _LONGEST + 1], language)
+        claim = claimed([word for _, word in words], language)
         if reason := self._beyond(sentence, language, claim):
             return Check("unsupported", 0.0, reason)
         reads = [read._replace(number=n) for n, text in enumerate(evidence) for read in self._evidence(text, claim)]
         whole = _best(claim, reads)
-        found = whole if whole.supported else next(self._halves(sentence, language, reads), whole)
+        found = whole if whole.supported else next(_by_halves(halves(sentence, words, language), reads), whole)
         if self._judge and found.reason.startswith(UNJUDGED) and self._judge(sentence, found.quotes[0]):
             return Check("supported", found.support, "judged by the second opinion", found.quotes, found.cuts)
         return found if found.supported else Check("unsupported", found.support, found.reason)
@@ -146,23 +147,6 @@ class Checker:
         if spoken := [unit.word.text for unit in claim.units if unit.has("person")]:
             return f"speaks to the reader: {', '.join(spoken)}"
         return "tells the reader what to do" if is_order(fold(sentence), language) else None
-
-    def _halves(self, sentence: str, language: Language, reads: Sequence[_Read]) -> Iterator[Check]:
-        """The sentence as two, each carried by itself. "It" in the second is the subject of the first, which is also
-        that of a second without its own."""
-        for joint in list(_JOINT.finditer(sentence))[:_JOINTS]:
-            first = self._reader.read(sentence[: joint.start()], language)
-            second = self._reader.read(sentence[joint.end() :], language)
-            if second.is_open:
-                second = second.about(first.topic)
-            elif second.lacks_subject:
-                second = second.after(first.topic)
-            elif _LIST.fullmatch(joint[0]):
-                continue
-            if min(len(first.content), len(second.content)) > 1:
-                halves = [_best(half, reads, is_half=True) for half in (first, second)]
-                if all(half.supported for half in halves):
-                    yield _joined(halves, "carried half by half")
 
     def _evidence(self, text: str, claim: Claim) -> tuple[_Read, ...]:
         if len(text) <= _KEPT:
@@ -218,6 +202,14 @@ def _joined(checks: Sequence[Check], reason: str) -> Check:
     """Several checks that passed, as one."""
     quotes = {cut: quote for one in checks for cut, quote in zip(one.cuts, one.quotes, strict=True)}
     return Check("supported", min(one.support for one in checks), reason, tuple(quotes.values()), tuple(quotes))
+
+
+def _by_halves(pairs: Iterator[tuple[Claim, Claim]], reads: Sequence[_Read]) -> Iterator[Check]:
+    """A sentence as the two that it was made of, each carried by itself."""
+    for pair in pairs:
+        halves = [_best(half, reads, is_half=True) for half in pair]
+        if all(half.supported for half in halves):
+            yield _joined(halves, "carried half by half")
 
 
 def _best(claim: Claim, reads: Sequence[_Read], is_half: bool = False) -> Check:

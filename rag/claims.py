@@ -151,8 +151,12 @@ class Reader:
         self._terms = terms
 
     def read(self, text: str, language: Language) -> Claim:
+        return claimed([word for _, word in self.words(text, language)], language)
+
+    def words(self, text: str, language: Language) -> list[tuple[int, Word]]:
+        """The words of a text, each after the place in the text where it begins."""
         sheet = Sheet.of(text, language, self._terms)
-        return Claim.of(_labelled([self._word(span, sheet) for span in words(sheet)]), language)
+        return [(sheet.at[sheet.tokens[span[0]][0]], self._word(span, sheet)) for span in words(sheet)]
 
     def _word(self, span: Span, sheet: Sheet) -> Word:
         text, language = sheet.text(span), sheet.language
@@ -212,6 +216,11 @@ def _figures(word: str, language: Language) -> frozenset[str]:
     if _DIGIT.match(word):
         return frozenset(figures(word, language)) if not re.search(r"[^\W\d]", word) else frozenset()
     return frozenset(number_words(word, language)) - {"1"} if len(word) < 12 else frozenset()
+
+
+def claimed(found: Sequence[Word], language: Language) -> Claim:
+    """Words as a claim, those of a label marked."""
+    return Claim.of(_labelled(found), language)
 
 
 def _labelled(found: Sequence[Word]) -> list[Word]:

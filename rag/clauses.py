@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from rag.claims import Claim, Unit
+from rag.claims import Claim, Unit, claimed
 from rag.phrases import Word
+from rag.types import Language
 
 _JOINS = frozenset(("and", "contrast", "result", "cause", "despite", ",", ";", ":", "."))
 _VERBAL = frozenset(("aux", "possible", "must", "will", "usual"))
@@ -23,6 +24,30 @@ _LEAST = 2  # content words of a clause
 _BECAUSE = frozenset(("because", "since", "car", "puisque", "parce que", "parce qu'", "因为", "cunku", "zira"))
 #: Endings of Turkish nouns that are not the subject.
 _CASE = re.compile(r"\w{3}(?:[iu]n[iu]n|[iu]n[iu]|s[iu]n[iu]|y[iu]|y?[ae]|n[dt]?[ae]|[dt][ae]n?)$")
+
+#: Where one sentence was made of two; beyond the joints that stand in lists too must stand a verb.
+_JOINT = re.compile(
+    r"\s*[;；]\s*|,\s+(?:(?:and|but|while|whereas|although|though|which|et|mais|tandis que|alors que|bien que|qui|ve"
+    r"|ama|ancak)\s+)?|\s+(?:and|but|et|mais|ve|ama)\s+|[，,]\s*(?:而且|并且|但是|而|但|并|且)?"
+)
+_LIST = re.compile(r"\s*(?:,|，|and|et|ve)?\s*")
+_JOINTS = 8
+
+
+def halves(sentence: str, words: Sequence[tuple[int, Word]], language: Language) -> Iterator[tuple[Claim, Claim]]:
+    """The sentence as two, wherever it may have been made of two; `words` come after their places. "It" in the second
+    is the subject of the first, which is also that of a second without its own."""
+    for joint in list(_JOINT.finditer(sentence))[:_JOINTS]:
+        first = claimed([word for at, word in words if at < joint.start()], language)
+        second = claimed([word for at, word in words if at >= joint.end()], language)
+        if second.is_open:
+            second = second.about(first.topic)
+        elif second.lacks_subject:
+            second = second.after(first.topic)
+        elif _LIST.fullmatch(joint[0]):
+            continue
+        if min(len(first.content), len(second.content)) > 1:
+            yield first, second
 
 
 def clauses(claim: Claim) -> Iterator[Claim]:

@@ -80,7 +80,9 @@ class Desk:
             assistant = open_assistant(self._settings)
             opening.set_result(assistant)
             for language in LANGUAGES:  # so that nobody's first question waits for a vocabulary
-                assistant.parts.terms.find("", language)
+                assistant.parts.terms.find("cancer", language)
+            if author := assistant.parts.writer.author:
+                author.warm()
         except BaseException as error:  # whoever waits gets it, and the operator reads it here
             _log.error("the documents cannot be opened: %s", _what(error))
             if not opening.done():

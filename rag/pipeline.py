@@ -25,7 +25,7 @@ from rag.timing import timed, with_timings
 from rag.translations import load_translations, titles_of
 from rag.types import Answer, Decision, Hit, Language, Outcome, Source, Turn
 from rag.wishes import Wish
-from rag.writer import Task, Text, Writer, open_author
+from rag.writer import Task, Text, Writer, open_writer
 
 if TYPE_CHECKING:
     from rag.index import Index
@@ -149,25 +149,28 @@ class Assistant:
         asked = Asked(question, heard.spoken.answer, template, heard.spoken.is_foreign, heard.wish.original)
         if heard.decision and heard.decision.outcome in ("emergency", "about"):
             return reply.guarded(asked, heard.decision, self.sources)
+        searched, rewriter = heard, self._parts.writer.rewriter
         with timed(timings, "retrieve"):
-            best = self._best(heard, template.sentences)
+            if has_model and rewriter:  # after the guard, and for retrieval only
+                searched = rewriter.heard(heard, question, history, self._hearing.query, stop)
+            best = self._best(searched, template.sentences)
             found, evidence = best.found, best.evidence
         with timed(timings, "answer"):
             outcome, why = _decide(heard.decision, evidence.coverage)
             text = Text()
             if outcome in _CITED:
-                text = yield from self._written(asked, heard, best, history, stop, has_model)
+                text = yield from self._written(asked, heard, best, history, stop, has_model, searched.understood)
             if text.cited.sentences:
                 answer = reply.cited(asked, outcome, why, text.cited, found.hits)
                 answer = reply.with_gaps(asked, answer, evidence.coverage.unheard)
                 answer = reply.with_questions(asked, answer, Spoken(best.query.text, best.query.language))
                 answer = reply.noted(asked, replace(answer, engine=text.engine), text.notice)
-                return replace(answer, understood=heard.understood)
+                return replace(answer, understood=searched.understood)
             if outcome in _CITED and heard.wish.further:
                 return reply.guarded(asked, _NOTHING_FURTHER, self.sources)
             refused: Outcome = "declined" if heard.decision else "not_in_corpus"
             answer = reply.refused(asked, refused, why, found.hits, self.sources)
-            return replace(answer, withheld=text.cited.withheld, understood=heard.understood)
+            return replace(answer, withheld=text.cited.withheld, understood=searched.understood)
 
     def _written(
         self,
@@ -177,6 +180,7 @@ class Assistant:
         history: Sequence[Turn],
         stop: Stop | None,
         has_model: bool,
+        searched: str,
     ) -> Generator[Event, None, Text]:
         """By the model, unless the documents' own words or what has not been shown yet are asked for."""
         chosen, hits, limit = best.evidence.chosen, best.found.hits, asked.template.sentences
@@ -185,7 +189,7 @@ class Assistant:
             return self._parts.writer.extract(task)
         near = self._parts.evidences.near(best.query, best.found, _NEAR)
         task = replace(task, near=near, limit=len(chosen) if heard.wish.halved else limit)
-        yield Retrieved(hits, heard.understood)
+        yield Retrieved(hits, searched)
         return (yield from self._parts.writer.write(task, stop))
 
     def _best(self, heard: Heard, limit: int) -> LookedUp:
@@ -229,8 +233,7 @@ def _decide(decision: Decision | None, coverage: Coverage) -> tuple[Outcome, Dec
 def open_assistant(settings: Settings, progress: Callable[[int, int], None] | None = None) -> Assistant:
     """Builds or opens the index and wires the parts. Raises CorpusError, IndexMissing, ModelError, SettingsError."""
     terms, translations = load_terms(), load_translations(settings.corpus)
-    writer = Writer({}, translations, open_author(settings, terms))
-    writer.uses_model(settings.engine)
+    writer = open_writer(settings, terms, translations)
     from rag.embed import open_embedder
     from rag.index import open_index
 

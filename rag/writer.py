@@ -17,6 +17,7 @@ from rag.llm import ChatEndpoint
 from rag.messages import Wanted
 from rag.opinion import open_second_opinion
 from rag.reply import Asked
+from rag.rewrite import Rewriter, open_rewriter
 from rag.settings import ENGINES, Settings
 from rag.stop import Stop
 from rag.terms import Terms
@@ -49,11 +50,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """`author` is None where there is no model. Used by many threads."""
+    """`author` and `rewriter` are None where there is no model. Used by many threads."""
 
     sources: Mapping[str, Source]
     translations: Translations
     author: Author | None = None
+    rewriter: Rewriter | None = None
 
     def uses_model(self, engine: str) -> bool:
         """Raises SettingsError for an unknown engine, ModelError where there is no model and one is wanted."""
@@ -107,10 +109,20 @@ def _words(sentence: Sentence, asked: Asked, translate: Translate) -> str:
     return translation or shown(sentence)
 
 
+def open_writer(settings: Settings, terms: Terms, translations: Translations) -> Writer:
+    """With a model where one is configured. Raises SettingsError if key or address are off, ModelError where the
+    engine asked for has no model."""
+    author = open_author(settings, terms)
+    rewriter = open_rewriter(settings, author.endpoint.ledger, terms) if author else None
+    writer = Writer({}, translations, author, rewriter)
+    writer.uses_model(settings.engine)
+    return writer
+
+
 def open_author(settings: Settings, terms: Terms) -> Author | None:
     """None where no model is configured. Nothing is sent yet. Raises SettingsError if key or address are off."""
     if not settings.has_model:
         return None
     endpoint = ChatEndpoint.open(settings)
     checker = open_checker(terms, open_second_opinion(settings, endpoint.ledger))
-    return Author(endpoint, checker.check, settings.model_window)
+    return Author(endpoint, checker.check, settings.model_window, checker.read)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from model_server import Exchange
+from model_server import Exchange, says
 
 SEEDS = Path(__file__).parents[1] / "seeds"
 _LANGUAGES = {"English": "en", "French": "fr", "Chinese": "zh", "Turkish": "tr"}
@@ -80,8 +80,11 @@ class Model:
     lies: list[str] = field(default_factory=list)
     truths: list[str] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    rewrite: Callable[[str], str] = str  # what it makes of a follow-up
 
     def __call__(self, exchange: Exchange) -> None:
+        if "<sources>" not in (user := exchange.messages[-1][1]):
+            return says(self.rewrite(user.split("<message>\n")[1].split("\n</message>")[0]))(exchange)
         asked = Asked.of(exchange)
         self.asked.append(asked)
         exchange.open_stream()
