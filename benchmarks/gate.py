@@ -16,7 +16,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +79,11 @@ def side_by_side(assistant: Assistant, question: str, count: int) -> tuple[float
     return time.perf_counter() - began, firsts
 
 
+def _spread(seconds: Sequence[float]) -> str:
+    worst = sorted(seconds)[int(0.95 * len(seconds))]
+    return f"median {1000 * statistics.median(seconds):.1f} ms, 95 % below {1000 * worst:.1f} ms, of {len(seconds)}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path, default=Path(".store"))
@@ -112,9 +117,7 @@ def main() -> None:
         found = [wait for question in questions for wait in waits(assistant, timed, question)]
         for name, rows in (("first", [row for row in found if row[0]]), ("any", found)):
             for clock, seconds in (("clock", [row[1] for row in rows]), ("processor", [row[2] for row in rows])):
-                worst = sorted(seconds)[int(0.95 * len(seconds))]
-                print(f"{name} sentence after its last piece, {clock}: median {1000 * statistics.median(seconds):.1f} ms, "
-                      f"95 % below {1000 * worst:.1f} ms, of {len(seconds)}")  # fmt: skip
+                print(f"{name} sentence after its last piece, {clock}: {_spread(seconds)}")
         raw = checked = 0.0
         for question in questions:
             assistant.ask(question)

@@ -43,8 +43,8 @@ class Place(NamedTuple):
 
 #: Frame words that a phrase hangs on, and those of them that hold for a whole clause.
 MARKERS = frozenset(
-    ("than", "before", "after", "during", "without", "with", "if", "due", "cause", "despite", "besides", "like", "scope",
-     "by", "purpose", "over", "under")
+    ("than", "before", "after", "during", "without", "with", "if", "due", "cause", "despite", "besides", "like",
+     "scope", "by", "purpose", "over", "under")
 )  # fmt: skip
 CLAUSAL = frozenset(("if", "cause", "despite", "besides"))
 WEAK = frozenset(("scope", "with", "by", "purpose"))
