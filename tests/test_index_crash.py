@@ -20,7 +20,7 @@ import pytest
 from index_world import TOPICS, Mute, Words, World, assert_answers, new_world, tree, vocabulary
 
 from rag.errors import IndexMissing
-from rag.index import build, store_of
+from rag.index import build, open_index, store_of
 from rag.store import POINTER
 
 #: Children fork from a process that has done all that comes before a build: what is killed is a build, no import.
@@ -149,9 +149,11 @@ def undisturbed(old, tmp_path_factory) -> Undisturbed:
     return found
 
 
-#: Nine moments over the whole build, drawn once, and those around the switch of the pointer.
+#: Moments over the whole build, drawn once, and those around the switch of the pointer. `KILLS=88 pytest
+#: tests/test_index_crash.py` kills a hundred times with those by the clock.
+_KILLS = int(os.environ.get("KILLS", "9"))
 _MOMENTS = [
-    *((part + random.Random(part).random()) / 9 for part in range(9)),
+    *((part + random.Random(part).random()) / _KILLS for part in range(_KILLS)),
     *("at the switch", "after the switch", "at the last step"),
 ]
 
@@ -239,6 +241,34 @@ def test_on_a_full_disk_the_old_index_serves(old, tmp_path, room):
     assert "room" in message or "space" in message
     assert tree(world.folder) == before
     assert not _assert_serves_old_or_new(world)
+
+
+def _open_with_memory(world: World, room: int, told: Connection) -> None:
+    words = Words()
+    words.get_query_embedding("warm")
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + room, size + room))
+    try:
+        with open_index(world.settings, embedder=words) as index:
+            told.send(index.info.warning or "")
+    except IndexMissing as error:
+        told.send(str(error))
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("megabytes", [1, 4, 16, 64, 256])
+def test_without_memory_for_a_build_the_old_index_serves(old, tmp_path, megabytes):
+    """A library may end the process where it gets no memory; what was served is still there for the next one."""
+    world = old.copy(tmp_path)
+    _show(world, NEW)
+    child, told = _start(_open_with_memory, world, megabytes * 2**20)
+    child.join(150)
+    child.kill()  # one that waits for a thread it cannot have
+    child.join()
+    if child.exitcode == 0:
+        message = told.recv()
+        assert not message or "index" in message or "building ended" in message
+    _assert_serves_old_or_new(world)
 
 
 def test_two_builders_and_their_readers(old, tmp_path):
