@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -51,13 +51,14 @@ class Term:
     (cancer, drug, verb, ...), or `aspect`; for what the vocabulary does not know it is `name`, `number`, `rare` or
     `word`. What a name is put together from (`parts`) covers it as well where all of it is there: "cancers of the
     bladder" speaks of bladder cancer. A word is not `sure` to be of its kind where it has an everyday meaning as well:
-    a round of chemotherapy, a round table."""
+    a round of chemotherapy, a round table. `kin` are keys of what may stand for it: to destroy, to eradicate."""
 
     surface: str
     keys: frozenset[str]
     kind: str
     parts: tuple[frozenset[str], ...] = ()
     sure: bool = True
+    kin: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,16 @@ def _aspects() -> Mapping[str, frozenset[str]]:
     return {concept: keys for row, keys in held for concept in row["asked"]}
 
 
+@cache
+def _kin() -> Mapping[str, frozenset[str]]:
+    """For each concept those that may stand for it: a tumour is destroyed, eradicated, wiped out."""
+    kin = defaultdict[str, set[str]](set)
+    for ring in read_table("kin.yaml")["rings"]:
+        for concept in ring:
+            kin[concept].update(ring)
+    return {concept: frozenset(ring) for concept, ring in kin.items()}
+
+
 def _asked(text: str, matches: Sequence[Match]) -> Iterator[Term]:
     """The aspects that the question asks for: causes, costs, side effects."""
     meanings = Counter((match.start, match.end) for match in matches)
@@ -172,8 +183,9 @@ def _concepts(text: str, language: Language, matches: Sequence[Match], terms: Te
         own = surface if len(surface) == 1 else []  # of "breast cancer" each word alone is something else
         parts = terms.parts(meanings[0].concept) if len(meanings) == 1 else ()
         whole = frozenset([*(f"#{match.concept}" for match in meanings), *own])
+        kin = frozenset(f"#{other}" for match in meanings for other in _kin().get(match.concept, ())) - whole
         sure = len({kind in TOPIC_KINDS for kind in kinds}) == 1
-        yield Term(text[start:end], whole, kinds[0], tuple(frozenset([f"#{part}"]) for part in parts), sure)
+        yield Term(text[start:end], whole, kinds[0], tuple(frozenset([f"#{part}"]) for part in parts), sure, kin)
 
 
 def _priority(kind: str) -> int:

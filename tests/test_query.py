@@ -7,8 +7,10 @@ from core_world import vocabulary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.coverage import NAME_KINDS
 from rag.language import fold
 from rag.query import ASPECT, FORM_KINDS, TOPIC_KINDS, Query, focus, mend, understand
+from rag.tables import read_table
 from rag.types import LANGUAGES, Language
 
 SLIPS = [
@@ -172,3 +174,16 @@ def test_the_order_and_case_of_terms_do_not_matter(words: list[str]):
     assert set(one.keys) == set(other.keys)
     assert {frozenset(t.keys) for t in one.terms} == {frozenset(t.keys) for t in other.terms}
     assert {fold(t.surface) for t in one.terms} == {fold(t.surface) for t in other.terms}
+
+
+def test_what_may_stand_for_a_term_is_its_kin_and_the_vocabularys_own():
+    rings = read_table("kin.yaml")["rings"]
+    assert all(len(ring) >= 2 and set(ring) <= set(vocabulary().concepts) for ring in rings)
+    (term,) = [t for t in read("Can it be destroyed?").terms if t.kind == "verb"]
+    assert "#verb_eradicate" in term.kin and not term.kin & term.keys
+
+
+def test_no_ring_joins_what_has_a_name_of_its_own():
+    named = NAME_KINDS - {"drug_class"} | {"anatomy"}
+    kinds = {vocabulary().concepts[concept].kind for ring in read_table("kin.yaml")["rings"] for concept in ring}
+    assert not kinds & named
