@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -37,6 +38,7 @@ UNUSED_EVENTS = (
     "chat_settings_edit",
 )
 _FRAMES = Rate(40, 20)  # of one connection: a reader sends a handful for each question
+_GRACE, _PATIENCE = 0.5, 30.0  # seconds that who sent a frame waits for the connection's end, and that we do
 _NAME = re.compile(r'2\[\s*"([a-z_]{1,40})"')
 _log = logging.getLogger("citewell")
 
@@ -103,6 +105,7 @@ class Lines:
     clock: Callable[[], float]
     _open: dict[str, _Line] = field(default_factory=dict)
     _of: Counter[str] = field(default_factory=Counter)
+    _ending: set[asyncio.Future[Any]] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -139,13 +142,25 @@ class Lines:
                 return await handler(line, frame)
             if wrong != "unused":
                 _log.warning("refused a frame: it %s", wrong)
-                await close(line)
+                await self._end(line, close)
                 if state.send:  # Engine.IO leaves it to the client to hang up
                     with suppress(Exception):
                         await state.send({"type": "websocket.close", "code": 1008})
             return None
 
         return message
+
+    async def _end(self, line: str, close: Handler) -> None:
+        """Engine.IO waits until a client that polls has fetched that it is over, which it may never do."""
+
+        async def ended() -> None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(close(line), _PATIENCE)
+
+        ending = asyncio.ensure_future(ended())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        await asyncio.wait([ending], timeout=_GRACE)
 
     def _fault(self, state: _Line, frame: Any) -> str | None:
         name = _NAME.match(frame[:60]) if isinstance(frame, str) else None
