@@ -41,8 +41,11 @@ _BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{16,6000}={0,2}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2}[ :]?){12,3000}(?![0-9A-Za-z])")
 _WORD = re.compile(r"[a-z]+")
 #: Words of every other English sentence: a text that has some of them only after a shift by 13 letters was shifted.
-_COMMON = frozenset("the and you your all any to of is are was me my not no do in it for that this with tell stop".split())
-_COMMON |= frozenset("have ignore rules instructions want what how should take kill myself".split())
+_COMMON = frozenset({
+    *("the", "and", "you", "your", "all", "any", "to", "of", "is", "are", "was", "me", "my", "not", "no", "do", "in"),
+    *("it", "for", "that", "this", "with", "have", "want", "what", "how", "should", "tell", "take", "stop", "ignore"),
+    *("rules", "instructions", "kill", "myself"),
+})  # fmt: skip
 _ENOUGH = 3
 
 
