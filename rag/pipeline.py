@@ -197,7 +197,10 @@ class Assistant:
         it what the reader wants: less, or what has not been shown."""
         first, *alone = [self._looked_up(query, limit) for query in heard.queries]
         better = (one for one in alone if one.evidence.coverage.score > first.evidence.coverage.score + ALONE_FROM)
-        return self._wished(next(better, first), heard.wish, limit)
+        best = next(better, first)
+        if heard.before and best.evidence.coverage.score < PERSONAL_FROM and not best.evidence.coverage.is_strange:
+            best = self._looked_up(heard.before, limit)
+        return self._wished(best, heard.wish, limit)
 
     def _wished(self, best: LookedUp, wish: Wish, limit: int) -> LookedUp:
         """Of what answers fewer sentences, or those that have not been shown."""
