@@ -32,14 +32,15 @@ class Reading:
     """A message as understood, with the topic of the turns before it that it leans on. `base` is what the next one may
     lean on; `others` are less likely readings: the message by itself, where it may as well be a new question, or with
     the names alone of what was said before. `is_glued`: what was said before stands in `text` ahead of the message;
-    `is_replaced`: a name of it stands in another's place. `before`: the question that a message goes on from that
-    names no other disease."""
+    `is_replaced`: a name of it stands in another's place. `asked`: the message with a name in place of its
+    pronoun. `before`: the question that a message goes on from that names no other disease."""
 
     text: str
     base: str
     others: tuple[str, ...] = ()
     is_glued: bool = False
     is_replaced: bool = False
+    asked: str = ""
     before: str = ""
 
 
@@ -105,9 +106,9 @@ def _understand(now: Topic, base: Topic | None, said: str, terms: Terms) -> Read
     if _is_story(base, now):
         text = _after(base, now, terms)
         return Reading(text, text, is_glued=True)
-    text = _with_topic(now, base, said, terms)
+    asked, text = _with_topic(now, base, said, terms)
     may_be_new = "treatment" in now.slots and not _goes_on(now)
-    return Reading(text, text, (now.text,) if may_be_new and text != now.text else ())
+    return Reading(text, text, (now.text,) if may_be_new and text != now.text else (), asked=asked)
 
 
 def _leans(now: Topic, base: Topic) -> bool:
@@ -160,8 +161,9 @@ def _fragment(now: Topic, named: Sequence[Named], base: Topic, terms: Terms) -> 
     return Reading(text, text, is_replaced=True)
 
 
-def _with_topic(now: Topic, base: Topic, said: str, terms: Terms) -> str:
-    """The question with what it does not name itself: in the place of a pronoun, the rest in brackets behind it."""
+def _with_topic(now: Topic, base: Topic, said: str, terms: Terms) -> tuple[str, str]:
+    """The message with a name in the place of its pronoun, and with the rest of what it does not name itself in
+    brackets behind it."""
     place = subject(now.text, now.language)
     wanted = [one for one in base.named if place or one.slot not in now.slots]
     if "cancer" in now.slots:
@@ -169,12 +171,12 @@ def _with_topic(now: Topic, base: Topic, said: str, terms: Terms) -> str:
     if not {one.slot for one in wanted} & {"cancer", "treatment"} and now.has("pronouns"):
         wanted = [*_answered(said, now, terms), *wanted]
     if not wanted:
-        return _after(base, now, terms)
+        return now.text, _after(base, now, terms)
     text = now.text
     if place and (one := _referent(now, wanted, terms)):
         wanted = [other for other in wanted if other.concept != one.concept]
         text = f"{text[: place[0]]}{terms.names(one.concept, now.language)[0]}{text[place[1] :]}"
-    return _closed(text, _names(wanted, now.language, terms))
+    return text, _closed(text, _names(wanted, now.language, terms))
 
 
 def _referent(now: Topic, wanted: Sequence[Named], terms: Terms) -> Named | None:

@@ -121,8 +121,8 @@ class Hearing:
         if reading.is_replaced:
             said = (turn.content for turn in history if turn.role == "user")
             whole = self.guard.before(reading.text, language, history)
-            is_own = any(self._signs(text, language, _SOMEBODY) for text in (reading.text, *said))
-            return whole if whole and whole.outcome == "boundary" and is_own else None
+            is_somebodys = any(self._signs(text, language, _SOMEBODY) for text in (reading.text, *said))
+            return whole if whole and whole.outcome == "boundary" and is_somebodys else None
         alone = self.guard.before(question, language)
         is_own = alone and alone.outcome == "boundary" and alone.rule != _STORY
         if is_own and self._signs(question, language, _SOMEBODY):
@@ -146,10 +146,10 @@ class Hearing:
         return whole is None or whole.outcome != "about"
 
     def _readings(self, question: str, reading: Reading, language: Language) -> Iterator[Query]:
-        now = self._query(question, language)
+        now = self._query(reading.asked or question, language)
         for text in (reading.text, *reading.others):
             if text == question:
-                yield now
+                yield self._query(question, language)
                 continue
             whole = self._query(text, language, whole=len(text) <= _WHOLE)
             yield leaning(whole, now, is_replaced=reading.is_replaced)
