@@ -46,10 +46,10 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What speaks for an answer and against it. Of the chosen sentence that holds most of the question: how many of
-    its terms it holds, as log(1 + number), the weight of the things that it does not, as log(1 + weight), and whether
-    it is silent on the aspect asked for. Whether no document knows a name, or a treatment, test or stage, of the question. Whether a figure is
-    asked for and none is there. The cosine of the nearest passage, 0 to 1."""
+    """What speaks for an answer and against it. Of the chosen sentence that holds most of the question: how many of its
+    terms it holds, as log(1 + number), the weight of the things that it does not, as log(1 + weight), and whether it is
+    silent on the aspect asked for. Whether no document knows a name, or a treatment, test or stage, of the question.
+    Whether a figure is asked for and none is there. The cosine of the nearest passage, 0 to 1."""
 
     held: float
     missing: float
@@ -129,8 +129,8 @@ def is_held(weighed: Weighed, keys: Set[str], context: Set[str], around: Set[str
 
 
 def _degree(weighed: Weighed, keys: Set[str], context: Set[str], around: Set[str]) -> float:
-    """How surely a text speaks of the term, 0 to 1: by itself or all its parts, or by what may stand for it. A treatment
-    named before is of the text itself: beside what is said of chemotherapy stands what is said of surgery."""
+    """How surely a text speaks of the term, 0 to 1: by itself or all its parts, or by what may stand for it. A
+    treatment named before is of the text itself: beside what is said of chemotherapy stands what is said of surgery."""
     term = weighed.term
     about = keys | context if term.kind in SUBJECT_KINDS or term.carried else keys
     about = about | around if term.carried and term.kind != "treatment" else about
