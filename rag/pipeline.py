@@ -193,7 +193,7 @@ class Assistant:
         return (yield from self._parts.writer.write(task, stop))
 
     def _best(self, heard: Heard, limit: int) -> LookedUp:
-        """What is found for the likeliest reading, or for another that is answered clearly better; of it what is wanted."""
+        """What is found for the likeliest reading, or for another clearly better answered; of it what is wanted."""
         first, *others = [self._looked_up(query, limit) for query in heard.queries]
         enough = first.evidence.coverage.score + ALONE_FROM
         best = next((one for one in others if one.evidence.coverage.score > enough), first)
