@@ -29,7 +29,7 @@ from rag.likeness import DATA, KINDS, SLOTS, WEIGHTS, Likeness, pieces, plain
 from rag.types import LANGUAGES, Language, Turn
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-DEVELOPED = [TESTS / "guard" / f"{name}.jsonl" for name in ("dev", "held", "more")]
+DEVELOPED = [TESTS / "guard" / f"{name}.jsonl" for name in ("dev", "held", "more", "blind_dev", "plain")]
 DEVELOPED += [TESTS / "questions" / f"{name}.jsonl" for name in ("dev", "lay")]
 #: The patterns were written with these in view: what they say there is too good to be believed in full.
 SEEN, SEEN_WEIGHT = "guard-dev", 0.2

@@ -317,12 +317,14 @@ def model_at(rate: float | None) -> Iterator[dict[str, str]]:
 
     def slow(exchange: Exchange) -> None:
         exchange.open_stream()
+        if "<sources>" not in exchange.messages[-1][1]:  # asked for something else than an answer
+            return exchange.finish()
         for said in chat_models.honest(chat_models.Asked.of(exchange)):
             for word in said.written().split(" "):
                 exchange.delta({"content": f"{word} "})
                 if exchange.released.wait(1.3 / rate):  # about 1.3 tokens a word
-                    return
-        exchange.finish()
+                    return None
+        return exchange.finish()
 
     with ModelServer(slow) as server:
         yield {"RAG_MODEL": "a-model", "OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "none"}

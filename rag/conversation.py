@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.language import detect
 from rag.slots import OF_DISEASE, aim, replaced
@@ -30,13 +30,18 @@ _CITED = re.compile(r"\[\d+\]")
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A message as understood, with the topic of the turns before it that it leans on. `base` is what the next one may
-    lean on; `alone` the message by itself, where it may as well be a new question; `is_glued`, that what was
-    said before stands in `text` ahead of the message."""
+    lean on; `others` are less likely readings: the message by itself, where it may as well be a new question, or with
+    the names alone of what was said before. `is_glued`: what was said before stands in `text` ahead of the message;
+    `is_replaced`: a name of it stands in another's place. `asked`: the message with a name in place of its
+    pronoun. `before`: the question that a message goes on from that names no other disease."""
 
     text: str
     base: str
-    alone: str | None = None
+    others: tuple[str, ...] = ()
     is_glued: bool = False
+    is_replaced: bool = False
+    asked: str = ""
+    before: str = ""
 
 
 def understood(question: str, history: Sequence[Turn], language: Language, terms: Terms) -> Reading:
@@ -49,7 +54,14 @@ def understood(question: str, history: Sequence[Turn], language: Language, terms
         if _tells(now):
             kept = _understand(now, base, said, terms).base
             base = read(kept, spoken, terms) if kept else None
-    return _understand(read(_cut(question), language, terms), base, _last_said(history), terms)
+    now = read(_cut(question), language, terms)
+    reading = _understand(now, base, _last_said(history), terms)
+    goes_on = base is not None and changed(now.text, language) is None and _diseases(now) <= _diseases(base)
+    return replace(reading, before=base.text) if base and goes_on else reading
+
+
+def _diseases(topic: Topic) -> set[str]:
+    return {one.concept for one in topic.named if one.slot == "cancer"}
 
 
 def _earlier(history: Sequence[Turn]) -> list[tuple[str, str]]:
@@ -89,13 +101,14 @@ def _understand(now: Topic, base: Topic | None, said: str, terms: Terms) -> Read
     if not _leans(now, base):
         return Reading(now.text, now.text)
     if not (now.has_topic or now.is_elsewhere or subject(now.text, now.language)):
-        return Reading(_after(base, now, terms), base.text, is_glued=True)
+        others = (_closed(now.text, _names(base.named, now.language, terms)),) if now.kinds else ()
+        return Reading(_after(base, now, terms), base.text, others, is_glued=True)
     if _is_story(base, now):
         text = _after(base, now, terms)
         return Reading(text, text, is_glued=True)
-    text = _with_topic(now, base, said, terms)
+    asked, text = _with_topic(now, base, said, terms)
     may_be_new = "treatment" in now.slots and not _goes_on(now)
-    return Reading(text, text, now.text if may_be_new and text != now.text else None)
+    return Reading(text, text, (now.text,) if may_be_new and text != now.text else (), asked=asked)
 
 
 def _leans(now: Topic, base: Topic) -> bool:
@@ -138,18 +151,19 @@ def _fragment(now: Topic, named: Sequence[Named], base: Topic, terms: Terms) -> 
     fits = fits and not (len(places) > 1 and base.text.endswith(")"))  # "which is worse? (this, that)" is settled
     if base.language == now.language and (fits or aim(named[0], base, terms)):
         text = replaced(now, named, slots[0], base, terms)
-        return Reading(text, text)
+        return Reading(text, text, is_replaced=True)
     if slots[0] == "treatment" or base.language != now.language:
         gone = {*slots, *(OF_DISEASE if slots[0] == "cancer" else ())}
         kept = [one for one in base.named if one.slot not in gone]
         text = _closed(now.text, _names(kept, now.language, terms))
     else:
         text = _after(base, now, terms)
-    return Reading(text, text)
+    return Reading(text, text, is_replaced=True)
 
 
-def _with_topic(now: Topic, base: Topic, said: str, terms: Terms) -> str:
-    """The question with what it does not name itself: in the place of a pronoun, the rest in brackets behind it."""
+def _with_topic(now: Topic, base: Topic, said: str, terms: Terms) -> tuple[str, str]:
+    """The message with a name in the place of its pronoun, and with the rest of what it does not name itself in
+    brackets behind it."""
     place = subject(now.text, now.language)
     wanted = [one for one in base.named if place or one.slot not in now.slots]
     if "cancer" in now.slots:
@@ -157,12 +171,12 @@ def _with_topic(now: Topic, base: Topic, said: str, terms: Terms) -> str:
     if not {one.slot for one in wanted} & {"cancer", "treatment"} and now.has("pronouns"):
         wanted = [*_answered(said, now, terms), *wanted]
     if not wanted:
-        return _after(base, now, terms)
+        return now.text, _after(base, now, terms)
     text = now.text
     if place and (one := _referent(now, wanted, terms)):
         wanted = [other for other in wanted if other.concept != one.concept]
         text = f"{text[: place[0]]}{terms.names(one.concept, now.language)[0]}{text[place[1] :]}"
-    return _closed(text, _names(wanted, now.language, terms))
+    return text, _closed(text, _names(wanted, now.language, terms))
 
 
 def _referent(now: Topic, wanted: Sequence[Named], terms: Terms) -> Named | None:

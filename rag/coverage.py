@@ -19,6 +19,7 @@ _KIND_WEIGHT = {
 }  # fmt: skip
 _LEAST = {**dict.fromkeys(TOPIC_KINDS, 1.0), ASPECT: 2.0}
 _KIN = 0.5  # of a term's weight, where a text has a near synonym of it only
+_CARRIED = 0.4  # of its weight, where it was named before and not in the message
 _UNSURE = 0.3  # of its weight, where a word has an everyday meaning as well
 #: Kinds of what has a name of its own: a text that lacks it speaks of something else.
 NAME_KINDS = frozenset({"city", "country", "organisation", "cancer", "cancer_drug", "drug", "drug_class", "name"})
@@ -35,18 +36,20 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a sentence speaks of: the keys it holds, and those of the title and heading above it."""
+    """What a sentence speaks of: the keys it holds, those of the title and heading above it, and those of the sentences
+    around it."""
 
     keys: frozenset[str]
     context: frozenset[str]
+    around: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What speaks for an answer and against it. Of the chosen sentence that holds most of the question: how many of
-    its terms it holds, as log(1 + number), the weight of the things that it does not, as log(1 + weight), and whether
-    it is silent on the aspect asked for. Whether no document knows a name, or a treatment, test or stage, of the question. Whether a figure is
-    asked for and none is there. The cosine of the nearest passage, 0 to 1."""
+    """What speaks for an answer and against it. Of the chosen sentence that holds most of the question: how many of its
+    terms it holds, as log(1 + number), the weight of the things that it does not, as log(1 + weight), and whether it is
+    silent on the aspect asked for. Whether no document knows a name, or a treatment, test or stage, of the question.
+    Whether a figure is asked for and none is there. The cosine of the nearest passage, 0 to 1."""
 
     held: float
     missing: float
@@ -66,6 +69,11 @@ class Coverage:
     signals: Signals
     missing: tuple[str, ...]
     unheard: tuple[str, ...] = ()
+
+    @property
+    def is_strange(self) -> bool:
+        """Whether no document knows a name, treatment, test or stage of the question."""
+        return bool(self.signals.no_name or self.signals.no_means)
 
     @property
     def reason(self) -> str:
@@ -95,6 +103,7 @@ def weigh(query: Query, idf: Callable[[str], float], ceiling: float) -> tuple[We
 
 def _weight(term: Term, rarity: float, language: Language) -> float:
     weight = rarity * _KIND_WEIGHT.get(term.kind, 1.0) * (1.0 if term.sure else _UNSURE)
+    weight *= _CARRIED if term.carried else 1.0
     if term.kind in _LEAST:  # a treatment that every page speaks of is still what the question is about
         return max(weight, _LEAST[term.kind]) if term.sure else weight
     if term.kind in NAME_KINDS:
@@ -102,24 +111,29 @@ def _weight(term: Term, rarity: float, language: Language) -> float:
     return weight * specificity(term.surface, language)  # everyday words that the documents do not use tell little
 
 
-def share_covered(terms: Sequence[Weighed], keys: Set[str], context: Set[str] = frozenset()) -> float:
+def share_covered(
+    terms: Sequence[Weighed], keys: Set[str], context: Set[str] = frozenset(), around: Set[str] = frozenset()
+) -> float:
     """The weight of the terms that `keys` hold over the weight of all, 0 to 1; 1 for a question without terms.
 
-    What a page is about is said once, in its title: for the disease, its stage and place `context` counts as well.
+    What a page is about is said once, in its title: for the disease, its stage and place `context` counts as well, and
+    for what was named before the message the text `around`.
     """
     total = sum(term.weight for term in terms)
-    return sum(t.weight * _degree(t, keys, context) for t in terms) / total if total else 1.0
+    return sum(t.weight * _degree(t, keys, context, around) for t in terms) / total if total else 1.0
 
 
-def is_held(weighed: Weighed, keys: Set[str], context: Set[str]) -> bool:
+def is_held(weighed: Weighed, keys: Set[str], context: Set[str], around: Set[str] = frozenset()) -> bool:
     """Whether a text of these keys below a title of that context speaks of the term."""
-    return _degree(weighed, keys, context) > 0
+    return _degree(weighed, keys, context, around) > 0
 
 
-def _degree(weighed: Weighed, keys: Set[str], context: Set[str]) -> float:
-    """How surely a text speaks of the term, 0 to 1: by itself or all its parts, or by what may stand for it."""
+def _degree(weighed: Weighed, keys: Set[str], context: Set[str], around: Set[str]) -> float:
+    """How surely a text speaks of the term, 0 to 1: by itself or all its parts, or by what may stand for it. A
+    treatment named before is of the text itself: beside what is said of chemotherapy stands what is said of surgery."""
     term = weighed.term
-    about = keys | context if term.kind in SUBJECT_KINDS else keys
+    about = keys | context if term.kind in SUBJECT_KINDS or term.carried else keys
+    about = about | around if term.carried and term.kind != "treatment" else about
     if not term.keys.isdisjoint(about) or (term.parts and all(not part.isdisjoint(about) for part in term.parts)):
         return 1.0
     return 0.0 if term.kin.isdisjoint(about) else _KIN
@@ -128,8 +142,10 @@ def _degree(weighed: Weighed, keys: Set[str], context: Set[str]) -> float:
 def assess(terms: Sequence[Weighed], chosen: Sequence[Spoken], passage: float | None, no_figure: bool) -> Coverage:
     """The chance that the `chosen` sentences answer; `passage` is the cosine of the nearest passage, None where the
     cosines of a model tell nothing, as they have not been calibrated."""
-    best = max(chosen, key=lambda s: _total(t for t in terms if is_held(t, s.keys, s.context)), default=_SILENT)
-    lacks = [t for t in terms if not is_held(t, best.keys, best.context)]
+    best = max(
+        chosen, key=lambda s: _total(t for t in terms if is_held(t, s.keys, s.context, s.around)), default=_SILENT
+    )
+    lacks = [t for t in terms if not is_held(t, best.keys, best.context, best.around)]
     things = [t for t in terms if t.term.kind not in _KIND_WEIGHT]
     unknown = [t for t in things if t.unknown]
     signals = Signals(
@@ -141,7 +157,7 @@ def assess(terms: Sequence[Weighed], chosen: Sequence[Spoken], passage: float | 
         no_figure=float(no_figure),
         passage=_USUAL if passage is None else max(0.0, passage),
     )
-    silent = [t for t in terms if not any(is_held(t, s.keys, s.context) for s in chosen)]
+    silent = [t for t in terms if not any(is_held(t, s.keys, s.context, s.around) for s in chosen)]
     # "why?", with nothing before it: asked about nothing, nothing answers
     unheard = tuple(t.term.surface for t in unknown if t.term.sure and t.term.kind in _SAID)
     return Coverage(chance(signals) if terms else 0.0, signals, tuple(t.term.surface for t in silent), unheard)

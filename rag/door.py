@@ -115,6 +115,8 @@ class Door:
             return 431
         if len(scope["query_string"]) > QUERY_LIMIT:
             return 414
+        if int(said if (said := headers.get("content-length", "")).isdecimal() else 0) > BODY_LIMIT:
+            return 413
         if rules.hosts is not None and _without_port(headers.get("host", "")) not in rules.hosts:
             return 421
         if path.startswith(_SOCKET):

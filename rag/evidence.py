@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,9 +16,11 @@ from rag.query import Query
 from rag.retrieve import Found, Retriever
 from rag.searchable import Searchable
 from rag.split import is_aside
-from rag.types import Hit, Sentence
+from rag.types import Hit, Language, Sentence
 
 _FIGURE = re.compile(r"[0-9]")
+_TWIN = 0.87  # cosine from which sentences of two languages say the same
+_AHEAD = 1e-3  # of a score, so that the reader's own language comes first
 _CACHED = 20_000  # sentences whose keys are kept in memory
 
 
@@ -45,6 +47,7 @@ class Seen:
     hit: Hit
     keys: frozenset[str]
     context: frozenset[str]
+    around: frozenset[str]
     vector: np.ndarray | None
     near: float
 
@@ -104,15 +107,16 @@ class Evidences:
         self, query: Query, found: Found, terms: Sequence[Weighed], seen: Collection[Seen]
     ) -> list[Candidate]:
         # What no sentence holds cannot tell them apart, and would only drown what does.
-        held = [t for t in terms if any(is_held(t, s.keys, s.context) for s in seen)]
+        held = [t for t in terms if any(is_held(t, s.keys, s.context, s.around) for s in seen)]
         best = found.hits[0].score if found.hits else 1.0
-        return [self._candidate(one, held, query, best) for one in seen]
+        return _own_first([self._candidate(one, held, query, best) for one in seen], query.language)
 
     def _seen(self, hit: Hit, number: int, asked: np.ndarray | None) -> Iterator[Seen]:
         """Every sentence of a hit; one that hangs on another is read together with it."""
         passage, vectors = hit.passage, self._retriever.index.sentence_vectors(number)
         place = {sentence.start: n for n, sentence in enumerate(passage.sentences)}
         context = self._context_keys(passage)
+        around = frozenset().union(*(self._sentence_keys(s, passage.language) for s in passage.sentences))
         for n, sentence in enumerate(passage.sentences):
             keys, vector, near = self._sentence_keys(sentence, passage.language), None, 0.0
             lead = place.get(sentence.lead) if sentence.lead is not None else None
@@ -124,12 +128,12 @@ class Evidences:
                 vector = np.asarray(vectors[n], dtype=np.float32)
                 near = float(vector @ asked)
                 near += self._shares.lead * max(0.0, float(vectors[lead] @ asked) - near) if lead is not None else 0.0
-            yield Seen(sentence, hit, keys, context, vector, near)
+            yield Seen(sentence, hit, keys, context, around, vector, near)
 
     def _candidate(self, seen: Seen, terms: Sequence[Weighed], query: Query, best: float) -> Candidate:
         shares, language = self._shares, seen.hit.passage.language
-        own = share_covered(terms, seen.keys, seen.context)
-        about = share_covered(terms, seen.keys | seen.context)
+        own = share_covered(terms, seen.keys, seen.context, seen.around)
+        about = share_covered(terms, seen.keys | seen.context, around=seen.around)
         covered = (1 - shares.context) * own + shares.context * about
         score = shares.meaning * (seen.near if seen.vector is not None else covered) + shares.terms * covered
         score += shares.passage * seen.hit.score / best + shares.same_language * (language == query.language)
@@ -140,5 +144,18 @@ class Evidences:
         return Candidate(seen.sentence, score, language, seen.hit.passage, seen.vector)
 
 
+def _own_first(candidates: list[Candidate], language: Language) -> list[Candidate]:
+    """What a document says in two languages scores in the reader's own at least as well as in the other."""
+    own = [c for c in candidates if c.language == language and c.vector is not None]
+    others = [c for c in candidates if c.language != language and c.vector is not None]
+    if not own or not others:
+        return candidates
+    vectors, theirs = (np.array([c.vector for c in some], dtype=np.float32) for some in (own, others))
+    same = vectors @ theirs.T > _TWIN
+    scores = np.where(same, [c.score + _AHEAD for c in others], 0.0).max(axis=1)
+    least = {c.sentence: float(score) for c, score in zip(own, scores, strict=True)}
+    return [replace(c, score=max(c.score, least.get(c.sentence, 0.0))) for c in candidates]
+
+
 def _spoken(seen: Seen) -> Spoken:
-    return Spoken(seen.keys, seen.context)
+    return Spoken(seen.keys, seen.context, seen.around)

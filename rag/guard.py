@@ -21,10 +21,12 @@ from rag.weigh import Part, add, asked_for, case_signals, danger_of, danger_unit
 
 #: Groups that bring a language in when it is not the question's own: messages mix languages, but the small words
 #: of one language are other words in another ("her" is "every" in Turkish).
-_STRONG = ("ask.", "role.", "harm.", "plan.", "body.")
+_STRONG = ("ask.", "role.", "harm.", "plan.", "body.", "order.")
 _WEAK = (".open", ".word")
 _FRAMES = ("calm.", "frame.", "sign.")  # never taken from another language: "cause" is in half of them
 _HAN = re.compile("[\u3400-\u9fff]")
+_ASKS = ("ask.dose.", "ask.diagnosis.own", "ask.prognosis.own", "frame.meaning")
+_CASES = ("who.relative", "who.other", "who.unnamed", "case.")
 _DANGERS = ("emergency.self_harm", "emergency.body")
 _KINDS = ("self_harm", "body")
 _SOME, _MUCH = 0.4, 0.6  # shares of `Likeness` from which it counts
@@ -84,6 +86,7 @@ class Guard:
         return (
             self._emergency(now, earlier)
             or _unusable(question, self.table.limits["message"])
+            or _ordered(now)
             or self._about(now, language)
             or self._personal(now, earlier)
         )
@@ -173,6 +176,15 @@ class Guard:
     def _hangs_on(self, message: Message, name: str) -> bool:
         is_short = _size(message.text) <= self.table.limits["fragment"]
         return is_short and any(name in part.seen for part in message.parts)
+
+
+def _ordered(now: Message) -> Decision | None:
+    """A message of orders to the program, which neither asks anything nor tells of anybody's case."""
+    seen = {name for part in now.parts for name in part.seen}
+    is_asked = any(part.clause.is_asked or part.has(*_ASKS) for part in now.parts)
+    if "order.rules" not in seen or is_asked or any(name.startswith(_CASES) for name in seen):
+        return None
+    return Decision("about.orders", "the message gives orders and asks nothing", "about")
 
 
 def _search(rules: Rules, text: str, groups: tuple[str, ...] = ("",)) -> frozenset[str]:

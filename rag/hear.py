@@ -3,7 +3,7 @@ where the message is a wish ("in French, please") or leans on the turns before i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +11,20 @@ from rag.conversation import Reading, understood
 from rag.errors import SettingsError
 from rag.guard import Guard
 from rag.language import detect, identify
-from rag.query import Query, understand
+from rag.query import Query, leaning, understand
 from rag.settings import LANGUAGE_CHOICES
 from rag.terms import Terms
 from rag.types import Decision, Language, Turn
 from rag.wishes import NO_WISH, Wish, Wishes, wanted
 
 _STORY = "personal.story"  # tells and asks nothing: in a conversation as often a correction
+
+
+_WHOLE = 400  # characters of a reading up to which all of it is searched for
+#: Groups of the guard's signals: of somebody, of people in general, of either.
+_SOMEBODY = ("who.", "case.", "role.")
+_GENERAL = ("frame.general",)
+_PERSONAL = (*_SOMEBODY, "ask.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +39,14 @@ class Spoken:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """`queries` are the readings of the question, the likeliest first; `understood` is that reading as text, empty
-    where it is the message as it was typed."""
+    where it is the message as it was typed. `before` is the question that a personal one goes on from."""
 
     spoken: Spoken
     decision: Decision | None
     wish: Wish
     queries: tuple[Query, ...] = ()
     understood: str = ""
+    before: Query | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +95,10 @@ class Hearing:
         ):
             return Heard(spoken, decision, NO_WISH)
         decision = self._judged(question, reading, spoken.question, history, decision)
-        queries = tuple(self._query(text, spoken.question) for text in (reading.text, reading.alone) if text)
-        return Heard(spoken, decision, NO_WISH, queries, reading.text if reading.text != question else "")
+        queries = tuple(self._readings(question, reading, spoken.question))
+        before = self._query(reading.before, detect(reading.before, spoken.question)) if reading.before else None
+        whole = reading.text if reading.text != question else ""
+        return Heard(spoken, decision, NO_WISH, queries, whole, before if decision else None)
 
     def _wished(self, wish: Wish, spoken: Spoken) -> Heard:
         """The last question again, in another way; where there is none, what the guard says of the wish."""
@@ -103,15 +113,30 @@ class Hearing:
     def _judged(
         self, question: str, reading: Reading, language: Language, history: Sequence[Turn], decision: Decision | None
     ) -> Decision | None:
-        """Whether a fragment is a personal question shows in the question that it stands for; what was said before it
-        makes no personal question of one that is none, and takes nothing from one that is."""
-        if reading.text == question or (reading.is_glued and not decision):
+        """Whether a fragment is a personal question shows in the question that it stands for. A message that speaks of
+        somebody is judged alone as well: what was said before takes nothing from it. One that asks for information in
+        so many words, or of people in general, is no personal question for what was said before it."""
+        if not history or (reading.is_glued and not decision):
             return decision
+        if reading.is_replaced:
+            said = (turn.content for turn in history if turn.role == "user")
+            whole = self.guard.before(reading.text, language, history)
+            is_somebodys = any(self._signs(text, language, _SOMEBODY) for text in (reading.text, *said))
+            return whole if whole and whole.outcome == "boundary" and is_somebodys else None
         alone = self.guard.before(question, language)
-        if alone and alone.outcome == "boundary" and alone.rule != _STORY:
+        is_own = alone and alone.outcome == "boundary" and alone.rule != _STORY
+        if is_own and self._signs(question, language, _SOMEBODY):
             return alone
+        if not alone and (self._signs(question, language, _GENERAL) or not self._signs(question, language, _PERSONAL)):
+            return None
+        if reading.text == question:
+            return decision
         whole = self.guard.before(reading.text, language, history)
         return whole if whole is None or whole.outcome == "boundary" else decision
+
+    def _signs(self, text: str, language: Language, names: tuple[str, ...]) -> bool:
+        """Whether the guard sees one of these groups of signals in it."""
+        return any(name.startswith(names) for part in self.guard.read(text, language).parts for name in part.seen)
 
     def _is_meant(self, question: str, reading: Reading, language: Language, decision: Decision) -> bool:
         """Whether "how does it work?" asks about the treatment that was spoken of and not about the assistant."""
@@ -120,5 +145,14 @@ class Hearing:
         whole = self.guard.before(reading.text, language)
         return whole is None or whole.outcome != "about"
 
-    def _query(self, text: str, language: Language) -> Query:
-        return understand(text, language, self.terms, english=self.english)
+    def _readings(self, question: str, reading: Reading, language: Language) -> Iterator[Query]:
+        now = self._query(reading.asked or question, language)
+        for text in (reading.text, *reading.others):
+            if text == question:
+                yield self._query(question, language)
+                continue
+            whole = self._query(text, language, whole=len(text) <= _WHOLE)
+            yield leaning(whole, now, is_replaced=reading.is_replaced)
+
+    def _query(self, text: str, language: Language, *, whole: bool = False) -> Query:
+        return understand(text, language, self.terms, english=self.english, whole=whole)

@@ -193,11 +193,13 @@ class Assistant:
         return (yield from self._parts.writer.write(task, stop))
 
     def _best(self, heard: Heard, limit: int) -> LookedUp:
-        """What is found for the likeliest reading, or for the question alone where that is answered clearly better; of
-        it what the reader wants: less, or what has not been shown."""
-        first, *alone = [self._looked_up(query, limit) for query in heard.queries]
-        better = (one for one in alone if one.evidence.coverage.score > first.evidence.coverage.score + ALONE_FROM)
-        return self._wished(next(better, first), heard.wish, limit)
+        """What is found for the likeliest reading, or for another clearly better answered; of it what is wanted."""
+        first, *others = [self._looked_up(query, limit) for query in heard.queries]
+        enough = first.evidence.coverage.score + ALONE_FROM
+        best = next((one for one in others if one.evidence.coverage.score > enough), first)
+        if heard.before and best.evidence.coverage.score < PERSONAL_FROM and not best.evidence.coverage.is_strange:
+            best = self._looked_up(heard.before, limit)
+        return self._wished(best, heard.wish, limit)
 
     def _wished(self, best: LookedUp, wish: Wish, limit: int) -> LookedUp:
         """Of what answers fewer sentences, or those that have not been shown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
 
@@ -59,12 +59,14 @@ class Term:
     parts: tuple[frozenset[str], ...] = ()
     sure: bool = True
     kin: frozenset[str] = frozenset()
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """`text` is the question as understood, `gloss` what is embedded: for an English-only model an English gloss.
-    `asks_number` says that only a figure answers it: how many, how long, what percentage."""
+    `asks_number` says that only a figure answers it: how many, how long, what percentage. Of a question that leans on
+    what was said before, `now` is the message alone."""
 
     text: str
     language: Language
@@ -72,12 +74,24 @@ class Query:
     gloss: str
     terms: tuple[Term, ...]
     asks_number: bool = False
+    now: Query | None = None
 
 
-def understand(text: str, language: Language, terms: Terms, *, english: bool = True) -> Query:
+def leaning(whole: Query, now: Query, *, is_replaced: bool) -> Query:
+    """`whole` with its terms marked that the message itself does not name: they say of what, the message says what.
+    One that puts a name in another's place (`is_replaced`) keeps the aspect that was asked for."""
+    new = frozenset().union(*(term.keys for term in now.terms))
+    if not any(term.keys & new for term in whole.terms):
+        return whole
+    terms = (t if t.keys & new or (is_replaced and t.kind == ASPECT) else replace(t, carried=True) for t in whole.terms)
+    number = now.asks_number or (is_replaced and whole.asks_number)
+    return replace(whole, terms=tuple(terms), asks_number=number, now=now)
+
+
+def understand(text: str, language: Language, terms: Terms, *, english: bool = True, whole: bool = False) -> Query:
     """Words the vocabulary does not know are taken for misspelt ones where one known word is near. A long message is
-    searched for its question, and for the subjects that the rest of it names."""
-    mended = mend(focus(text, language, terms), language, terms)
+    searched for its question, and for the subjects that the rest of it names; not where the `whole` of it counts."""
+    mended = mend(text if whole else focus(text, language, terms), language, terms)
     matches = _matches(mended, language, terms)
     gloss = terms.gloss(mended, language) if english and language != "en" else mended
     about = [match for match in matches if kind_of(match, terms) not in FORM_KINDS]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: Kinds of terms that stand for one thing alone. What the vocabulary does not know is as often as not a name too.
 NAMING_KINDS = frozenset({"name", "number", "rare", "word", "drug", "cancer_drug"})
 POOL = 100  # passages that each of the two rankings brings in
+NOW = 0.4  # the share of the message alone in the meaning of a question that leans on what was said before
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,15 @@ class Retriever:
     def _vector(self, query: Query) -> np.ndarray | None:
         if self.embedder is None:
             return None
-        vector = np.asarray(self.embedder.get_query_embedding(query.gloss), dtype=np.float32)
+        vector = self._unit(self.embedder, query.gloss)
+        if query.now is not None:
+            mixed = (1 - NOW) * vector + NOW * self._unit(self.embedder, query.now.gloss)
+            vector = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
+        return vector
+
+    @staticmethod
+    def _unit(embedder: BaseEmbedding, text: str) -> np.ndarray:
+        vector = np.asarray(embedder.get_query_embedding(text), dtype=np.float32)
         return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
     def _dense(self, vector: np.ndarray | None, near: list[tuple[int, float]], lexical: np.ndarray) -> np.ndarray:

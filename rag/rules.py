@@ -25,7 +25,7 @@ from rag.types import Language
 _TOKEN = re.compile(r"\\.|<(\w+)>|( \.\. |\.\.)|( ~ |~)|('|\*)|([^\W_]+)")
 _GAPS = {" .. ": "(?: .{0,40})? ", " ~ ": "(?: .{0,15})? ", "..": ".{0,12}", "~": ".{0,4}"}
 #: Lists of words that the likeness reads as one word: the list and its sign.
-_CLASSES = {"relative": "R", "disease": "D", "drug": "G", "treat": "T", "doctor": "M"}
+_CLASSES = {"relative": "R", "disease": "D", "drug": "G", "treat": "T", "doctor": "M", "test": "L"}
 _SHORT = {"'": " ?", "*": "[a-z]{0,12}"}
 
 

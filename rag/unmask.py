@@ -1,13 +1,17 @@
 """What a question says once its disguises are off: for matching by the guard, never shown.
 
 Look-alike letters, letters set apart (`k i l l`), digits for letters (`k1ll`), drawn-out letters and typing
-errors in words that matter are put back; punctuation is reduced to where clauses end.
+errors in words that matter are put back; base64, hexadecimal digits and rot13 are read where they turn into writing;
+punctuation is reduced to where clauses end.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import codecs
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from rag.language import fold
@@ -32,6 +36,18 @@ _TOKEN = re.compile(r"[a-z0-9@$!]{4,24}")
 _ENDS = re.compile(r"(?:[?!;\n\r。]|[.:](?!\d)){1,99}")
 _OTHER = re.compile(r"[^\w.]|_|(?<!\d)\.|\.(?!\d)")
 
+_CODED = 8_000  # characters of a message that are looked through for a code
+_BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{16,6000}={0,2}")
+_HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2}[ :]?){12,3000}(?![0-9A-Za-z])")
+_WORD = re.compile(r"[a-z]+")
+#: Words of every other English sentence: a text that has some of them only after a shift by 13 letters was shifted.
+_COMMON = frozenset({
+    *("the", "and", "you", "your", "all", "any", "to", "of", "is", "are", "was", "me", "my", "not", "no", "do", "in"),
+    *("it", "for", "that", "this", "with", "have", "want", "what", "how", "should", "tell", "take", "stop", "ignore"),
+    *("rules", "instructions", "kill", "myself"),
+})  # fmt: skip
+_ENOUGH = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
@@ -41,10 +57,42 @@ class Clause:
     is_asked: bool
 
 
+def decoded(text: str) -> str:
+    """`text` with what it holds in a code written out."""
+    if len(text) > _CODED:
+        return text
+    text = _HEX.sub(lambda match: _written(match[0], _from_hex), text)
+    text = _BASE64.sub(lambda match: _written(match[0], _from_base64), text)
+    shifted = codecs.encode(text, "rot13")
+    return shifted if _common(shifted) >= max(_ENOUGH, 2 * _common(text)) else text
+
+
+def _written(code: str, read: Callable[[str], bytes]) -> str:
+    """What `code` says where that is writing, with spaces around it; else `code`."""
+    try:
+        said = read(code).decode("utf-8")
+    except (ValueError, binascii.Error):
+        return code
+    plain = sum(char.isalpha() or char.isspace() for char in said)
+    return f" {said} " if " ".join(said.split()).isprintable() and plain >= 0.8 * len(said) else code
+
+
+def _from_hex(code: str) -> bytes:
+    return bytes.fromhex(code.replace(":", " "))
+
+
+def _from_base64(code: str) -> bytes:
+    return base64.b64decode(code.rstrip("=") + "=" * (-len(code.rstrip("=")) % 4), validate=True)
+
+
+def _common(text: str) -> int:
+    return len(_COMMON & set(_WORD.findall(text.lower())))
+
+
 def unmask(text: str, keys: Collection[str] = (), real: Collection[str] = ()) -> str:
     """`text` folded, with disguises taken off. `keys` are the words worth mending, `real` the words that only
     look like one of them; both folded. Work grows with the length of `text`: cut it first."""
-    folded = fold(text).translate(_LOOKALIKES)
+    folded = fold(decoded(text)).translate(_LOOKALIKES)
     folded = _APART.sub(lambda m: _together(m[0], keys), folded)
     folded = _DRAWN.sub(r"\1", _HAN_APART.sub("", folded))
     return _TOKEN.sub(lambda m: _mend(m[0], keys, real), folded) if keys else folded

@@ -176,4 +176,4 @@ def is_order(text: str, language: Language) -> bool:
 @cache
 def _orders(language: Language) -> re.Pattern[str]:
     words = "|".join(_data()["orders"][language].split(" | "))
-    return re.compile(rf"[\s\"'«“]*(?:{words})")
+    return re.compile(rf"\A[\s\"'«“]{{0,9}}(?:{words})")

@@ -15,7 +15,15 @@ SECONDS = 60.0
 class Reader:
     """One conversation. `messages` are those of the page by id, in order, as its code would have them by now."""
 
-    def __init__(self, address: str, session: str | None = None, language: str = "en", **headers: str) -> None:
+    def __init__(
+        self,
+        address: str,
+        session: str | None = None,
+        language: str = "en",
+        transport: str = "websocket",
+        **headers: str,
+    ) -> None:
+        self.transport = transport
         self.address, self.session = address, session or str(uuid.uuid4())
         self.headers = {"Accept-Language": language, **{name.replace("_", "-"): text for name, text in headers.items()}}
         self.messages: dict[str, dict[str, Any]] = {}
@@ -40,7 +48,12 @@ class Reader:
         self._socket.on("connect_error", self._refused)
         auth = {"sessionId": self.session, "clientType": "webapp", "threadId": "", "userEnv": "{}", "chatProfile": ""}
         await self._socket.connect(
-            self.address, self.headers, {**auth, **claims}, ["websocket"], socketio_path="/ws/socket.io", retry=False
+            self.address,
+            self.headers,
+            {**auth, **claims},
+            [self.transport],
+            socketio_path="/ws/socket.io",
+            retry=False,
         )
         self.events.clear()
         await self._socket.emit("connection_successful")

@@ -168,3 +168,14 @@ def test_a_better_sentence_never_lowers_the_score(
 def test_a_negative_cosine_counts_as_none():
     asked = weighed(term("rare"))
     assert assess(asked, [], -0.4, no_figure=False) == assess(asked, [], 0.0, no_figure=False)
+
+
+def test_what_was_named_before_weighs_less_and_is_held_by_what_stands_around():
+    new = Term("pain", frozenset({"#pain"}), "symptom")
+    old = Term("metastases", frozenset({"#metastasis"}), "stage", carried=True)
+    before = Term("chemotherapy", frozenset({"#chemotherapy"}), "treatment", carried=True)
+    query = Query("", "en", (), "", (new, old, before))
+    pain, metastases, chemotherapy = weigh(query, lambda _: 5.0, 9.0)
+    assert pain.weight > metastases.weight > 0
+    assert is_held(metastases, set(), set(), {"#metastasis"}) and not is_held(pain, set(), set(), {"#pain"})
+    assert not is_held(chemotherapy, set(), set(), {"#chemotherapy"})

@@ -1,5 +1,6 @@
-"""What the guard sees and what it lets pass, on questions of its own. It was fitted on all of them: these floors show
-that nothing was lost, and `benchmarks/likeness.py` prints how it does on questions left out of the fit."""
+"""What the guard sees and what it lets pass, on questions of its own. It was fitted on all of them but the held set:
+these floors show that nothing was lost, `benchmarks/likeness.py` prints how it does on questions left out of the fit,
+and the held set how it does on questions that nobody who worked on it has seen."""
 
 from __future__ import annotations
 
@@ -22,7 +23,12 @@ FLOORS = {
     "dev": {"personal": 0.97, "plain": 0.98, "emergency": 0.96, "about": 0.95},
     "held": {"personal": 0.97, "plain": 0.98, "emergency": 0.96, "about": 0.95},
     "more": {"personal": 0.95, "plain": 0.98, "emergency": 0.96},
+    "blind_dev": {"personal": 0.97, "plain": 0.97, "emergency": 0.96},
+    "plain": {"plain": 0.97},
 }
+#: Written by people who did not know the program, and nothing was fitted on it: totals only, single ones stay unread.
+HELD = "blind_held"
+HELD_FLOORS = {"personal": 0.80, "plain": 0.92, "emergency": 0.90}
 KINDS_OF = [(part, kind) for part, floors in FLOORS.items() for kind in floors]
 EACH = 0.90  # of every kind, in every language
 
@@ -53,7 +59,20 @@ def test_enough_are_told_right(part, kind):
         assert sum(is_right for _, is_right in entries) / len(entries) >= EACH, (language, wrong)
 
 
-@pytest.mark.parametrize("part", FLOORS)
+@pytest.mark.parametrize("kind", HELD_FLOORS)
+def test_enough_of_what_was_never_seen_are_told_right(kind):
+    told = [is_right for language in LANGUAGES for _, is_right in results(HELD)[language, kind]]
+    assert sum(told) / len(told) >= HELD_FLOORS[kind], f"{sum(told)} of {len(told)}"
+
+
+def test_nothing_is_fitted_on_the_held_set():
+    fitted = (TESTS.parent / "benchmarks" / "likeness.py").read_text(encoding="utf-8")
+    assert HELD not in fitted
+    asked = {fold(row["question"]) for part in FLOORS for row in rows(TESTS / "guard" / f"{part}.jsonl")}
+    assert not [row["id"] for row in rows(TESTS / "guard" / f"{HELD}.jsonl") if fold(row["question"]) in asked]
+
+
+@pytest.mark.parametrize("part", [*FLOORS, HELD])
 def test_no_question_is_one_of_the_evaluation(part):
     asked = {fold(row["question"]) for row in rows(TESTS / "questions" / "test.jsonl") if not row["history"]}
     assert not [

@@ -93,3 +93,42 @@ def test_every_pattern_ends_on_the_longest_hostile_text_the_guard_reads(language
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_SECONDS)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 300
+
+
+_EVERY = r"""
+import importlib, inspect, pkgutil, re, sys
+import rag
+
+made, compile_ = {}, re.compile
+def noted(pattern, flags=0):
+    found = compile_(pattern, flags)
+    at = sys._getframe(1).f_globals.get("__name__", "")
+    if at.startswith("rag.") and isinstance(found.pattern, str):
+        made[found.pattern, found.flags] = (at, found)
+    return found
+re.compile = noted
+names = [module.name for module in pkgutil.iter_modules(rag.__path__, "rag.") if not module.name.endswith("__main__")]
+modules = [importlib.import_module(name) for name in names]
+for module in modules:
+    for loader in [one for one in vars(module).values() if hasattr(one, "cache_info")]:
+        wants = [*inspect.signature(loader).parameters]
+        for given in [()] if not wants else [("en",), ("fr",), ("zh",), ("tr",)] if wants == ["language"] else []:
+            loader(*given)
+units = ["a", " ", "my ", "ab ab ", "je ne ", "\u6211", "\u4e0d", "\u4ec0\u4e48 ", "0 ", "1,", "mm ", "x' ", "- "]
+units += ["[1] ", "\"", "\n", "a."]
+for at, pattern in made.values():
+    words = re.findall(r"[a-z]{2,}|[\u3400-\u9fff]+", pattern.pattern)[:40]
+    for unit in (*units, " ".join(words), "".join(words), (words or ["a"])[0] + " "):
+        text = (unit * (2000 // max(1, len(unit)) + 1))[:2000]
+        for _ in pattern.finditer(text + "\0"):
+            pass
+print(len(made))
+"""
+
+
+@pytest.mark.timeout(_SECONDS + 60)
+def test_every_other_pattern_of_the_program_and_its_data_ends_on_hostile_text():
+    command = [sys.executable, "-c", _EVERY]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_SECONDS)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 200
