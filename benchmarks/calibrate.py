@@ -1,6 +1,6 @@
 """Fits the chance of an answer (`rag/coverage.py`) on development questions and prints its weights and figures.
 
-    python benchmarks/calibrate.py [--questions tests/questions/dev.jsonl tests/questions/lay.jsonl ...] [--corpus seeds]
+    python benchmarks/calibrate.py [--questions tests/questions/dev.jsonl ...] [--corpus seeds]
 
 Never on test questions: what is printed for them by `rag eval` must be news.
 """

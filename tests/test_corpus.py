@@ -65,9 +65,9 @@ FURNITURE = {
              "Homepage",
              "doi", "Article in Chinese", "Affiliations", "Zhonghua", "Disclaimer", "2024 Mar"],
     FRENCH: ["#Cancer", "Commentez", "Merci pour vos commentaires", "améliorer nos réponses"],
-    CHINESE: ["自产精品", "aaaa", "來源", "點擊", "責編", "光影繪就", "創(chuàng)新創(chuàng)業(yè)", "奮楫揚帆", "最新",
-             "主辦單位", "ICP", "Copyright",
-              "版權(quán)所有", "公網(wǎng)安備", "(李"],
+    CHINESE: ["自产精品", "aaaa", "來源", "點擊", "責編", "光影繪就", "創(chuàng)新創(chuàng)業(yè)",
+             "奮楫揚帆", "最新", "主辦單位", "ICP", "Copyright",
+             "版權(quán)所有", "公網(wǎng)安備", "(李"],
 }  # fmt: skip
 
 
