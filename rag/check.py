@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from rag.alignment import Context, align
 from rag.claims import Claim, Reader, claimed
-from rag.clauses import clauses, halves
+from rag.clauses import breaks_off, clauses, halves
 from rag.language import detect, fold, identify
 from rag.phrases import Word
 from rag.split import sentences
@@ -144,6 +144,8 @@ class Checker:
             return "cannot be judged by words: in a language that is not known"
         if not claim.content:
             return "cannot be judged by words: no word of it is known"
+        if breaks_off(claim):
+            return "breaks off in the middle"
         if spoken := [unit.word.text for unit in claim.units if unit.has("person")]:
             return f"speaks to the reader: {', '.join(spoken)}"
         return "tells the reader what to do" if is_order(fold(sentence), language) else None

@@ -19,6 +19,10 @@ _VERBAL = frozenset(("aux", "possible", "must", "will", "usual"))
 #: Words at the beginning that hold for every clause.
 _GOVERN = frozenset(("possible", "usual", "most", "some", "only", "negation", "if", "besides"))
 _OPENING = frozenset(("scope", "with", "before", "after", "during", "without", "over", "under", "due"))
+#: Languages whose clauses begin with the word that joins them.
+_JOINT_FIRST = frozenset(("en", "fr"))
+_STOPS = frozenset((",", ";", ":", "."))
+_OPEN = frozenset(("and", "if"))
 _LEAST = 2  # content words of a clause
 #: Conjunctions among the words of cause; the others ("because of") take a noun.
 _BECAUSE = frozenset(("because", "since", "car", "puisque", "parce que", "parce qu'", "因为", "cunku", "zira"))
@@ -60,6 +64,22 @@ def clauses(claim: Claim) -> Iterator[Claim]:
         made = _alone(run, claim, is_first=not number)
         if made is not None:
             yield made
+
+
+def breaks_off(claim: Claim) -> bool:
+    """Whether it ends in the middle: with a conjunction, or with a "which" or "who" that goes on with no verb and
+    nothing of its own (", which for some patients")."""
+    if claim.language not in _JOINT_FIRST:
+        return False
+    last = next((unit for unit in reversed(claim.units) if unit.word.cue not in _STOPS), None)
+    relative = max((unit.number for unit in claim.units if unit.word.cue == "rel"), default=len(claim.units))
+    rest = claim.units[relative + 1 :]
+    is_cut = last is not None and (last.word.cue in _OPEN or last.word.text in _BECAUSE)
+    return is_cut or (relative < len(claim.units) and not any(map(_says_something, rest)))
+
+
+def _says_something(unit: Unit) -> bool:
+    return unit.word.cue in _VERBAL or unit.has("verb") or (bool(unit.word.keys) and not unit.has("light"))
 
 
 def _runs(claim: Claim) -> Iterator[list[Unit]]:

@@ -57,6 +57,9 @@ CORRUPTIONS = {
         "without": "Interferon may slow the growth of melanoma in patients without stage 3 disease.",
         "advice": "You should have your kidney function tested before each dose.",
         "order to the reader": "Ask for interferon after surgery.",
+        "broken off": "Interferon may slow the growth of melanoma in patients with stage 3 disease, which.",
+        "left open": "Interferon may slow the growth of melanoma in patients with stage 3 disease and.",
+        "no verb": "Interferon may slow the growth of melanoma in patients with stage 3 disease, which some patients.",
     },
     "fr": {
         "hedge": "L'interféron ralentit la croissance du mélanome chez les patients atteints d'une maladie de stade 3.",
@@ -68,6 +71,9 @@ CORRUPTIONS = {
         "role": "Le mélanome peut ralentir la croissance de l'interféron chez les patients de stade 3.",
         "before and after": "Il est administré pendant 12 mois avant la chirurgie.",
         "number": "Il est administré pendant 18 mois après la chirurgie.",
+        "broken off": "Il est administré pendant 12 mois après la chirurgie, qui.",
+        "left open": "Il est administré pendant 12 mois après la chirurgie parce que.",
+        "no verb": "Il est administré pendant 12 mois après la chirurgie, qui potentiels à certains patients.",
         "unit": "Il est administré pendant 12 semaines après la chirurgie.",
         "scope": "Tous les patients ont de la fièvre la première semaine.",
         "symptom": "La plupart des patients ont des nausées la première semaine.",
@@ -113,6 +119,7 @@ FAITHFUL = {
         "The growth of melanoma may be slowed by interferon in patients with stage 3 disease.",
         "Interferon is given for twelve months after surgery.",
         "Most patients have fever in the first week.",
+        "Interferon may slow the growth of melanoma in patients who have stage 3 disease.",
         "Kidney function should be tested before every dose.",
         "Interferon is given for 12 months after surgery and may slow melanoma growth in patients with stage 3 "
         "disease.",
@@ -120,6 +127,7 @@ FAITHFUL = {
     "fr": [
         "Chez les patients atteints d'une maladie de stade 3, l'interféron peut ralentir la croissance du mélanome.",
         "L'interféron est administré pendant 12 mois après la chirurgie.",
+        "L'interféron peut ralentir la croissance du mélanome chez les patients qui ont une maladie de stade 3.",
         "La plupart des patients ont de la fièvre pendant la première semaine.",
     ],
     "zh": ["手术后用药十二个月。", "每次用药之前应该检查肾功能。", "大多数患者第一周会发热。"],
@@ -339,6 +347,6 @@ def test_the_command_keeps_order_and_ids_and_names_bad_lines(tmp_path: Path):
     source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     assert main(["check", str(source), str(target)]) == 0
     found = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
-    assert [row["id"] for row in found] == ["s0", "s1", "odd", "s2", "s3", "s4", "s5"]
+    assert [row["id"] for row in found] == ["s0", "s1", "odd", *(f"s{n}" for n in range(2, len(FAITHFUL["en"])))]
     assert found[2]["error"]["line"] == 3 and "sentence" in found[2]["error"]["message"]
     assert {row["verdict"] for n, row in enumerate(found) if n != 2} == {"supported"}
