@@ -13,6 +13,8 @@
     '#chat-profiles': words.style,
     '#chat-input': words.question,
     '#side-view-title > button': words.close,
+    '[role="dialog"] > button:has(> .sr-only)': words.dismiss,
+    '#chat-settings-open-modal': words.settings,
     '.ai-message .-ml-1\\.5 > button:first-child': words.copy
   }
   const ROLES = {

@@ -142,7 +142,7 @@ def test_the_page_speaks_the_browsers_language_and_answers_in_it(visit: Opened, 
     expect(about).to_contain_text("Citewell")
     is_english = "What it is, and what it is not" in about.inner_text()
     assert is_english == (tag == "en")
-    page.keyboard.press("Escape")
+    about.get_by_role("button", name=labels.say("spoken.dismiss"), exact=True).click()
 
     page.locator("#starters button").first.click()
     reader.answered()

@@ -164,7 +164,7 @@ def test_the_reader_chooses_who_writes(visit: Opened, plays: Callable, model: tu
     plays(Model(chat.honest))
     reader = visit()
     page, asked = reader.page, len(model[0].requests)
-    page.locator("#chat-settings-open-modal").click()
+    page.get_by_role("button", name=WORDS.say("spoken.settings"), exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(WORDS.say("engine.label"))
     dialog.get_by_role("combobox").click()
