@@ -22,7 +22,7 @@ _OPENING = frozenset(("scope", "with", "before", "after", "during", "without", "
 #: Languages whose clauses begin with the word that joins them.
 _JOINT_FIRST = frozenset(("en", "fr"))
 _STOPS = frozenset((",", ";", ":", "."))
-_OPEN = frozenset(("and", "if"))
+_OPEN = frozenset(("and", "or", "if", "et", "ou", "si"))  # "both" joins too, and may stand last
 _LEAST = 2  # content words of a clause
 #: Conjunctions among the words of cause; the others ("because of") take a noun.
 _BECAUSE = frozenset(("because", "since", "car", "puisque", "parce que", "parce qu'", "因为", "cunku", "zira"))
@@ -74,7 +74,7 @@ def breaks_off(claim: Claim) -> bool:
     last = next((unit for unit in reversed(claim.units) if unit.word.cue not in _STOPS), None)
     relative = max((unit.number for unit in claim.units if unit.word.cue == "rel"), default=len(claim.units))
     rest = claim.units[relative + 1 :]
-    is_cut = last is not None and (last.word.cue in _OPEN or last.word.text in _BECAUSE)
+    is_cut = last is not None and (last.word.text in _OPEN | _BECAUSE)
     return is_cut or (relative < len(claim.units) and not any(map(_says_something, rest)))
 
 
