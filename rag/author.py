@@ -8,10 +8,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Se
 from dataclasses import dataclass, field
 
 from rag.ahead import Ahead, Read
-from rag.cite import Cited, Citer, Judge, Translate
+from rag.cite import Cited, Citer, Judge, Judgement, Translate
 from rag.context import Context, Place, place, readings
 from rag.errors import ModelError
 from rag.gate import Event, Gate, Question, passed
+from rag.language import identify
 from rag.ledger import SpentError
 from rag.llm import ChatEndpoint
 from rag.messages import Wanted, compose
@@ -37,13 +38,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """`window` is the most tokens of a prompt and its answer together; `read` prepares a text of evidence for `judge`.
-    Used by many threads."""
+    """`window` is the most tokens of a prompt and its answer together; `read` prepares a text of evidence for `judge`;
+    `unspoken` judges sentences in a language that is not ours, where the question is in it. Used by many threads."""
 
     endpoint: ChatEndpoint
     judge: Judge
     window: int
     read: Read | None = None
+    unspoken: Judge | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def write(
@@ -72,11 +74,12 @@ class Author:
             translate,
             wanted.language,
             lambda sentence: context.language[place(sentence)],
-            ahead.judging(self.judge),
+            ahead.judging(self._judging(wanted)),
             read,
         )
         limit, traditional = wanted.template.sentences, wanted.traditional
-        gate = Gate(citer, context, Question(prompt.numbered, on_question, limit, traditional))
+        question = Question(prompt.numbered, on_question, limit, traditional, wanted.is_foreign)
+        gate = Gate(citer, context, question)
         try:
             writing = Writing(wanted.language, len(prompt.numbered))
             with ahead:
@@ -91,6 +94,18 @@ class Author:
         """Lays out what the check knows of each language; seconds, once in a process."""
         for text in _FIRST if self.read else ():
             self.read(text)  # type: ignore[misc]
+
+    def _judging(self, wanted: Wanted) -> Judge:
+        """Each sentence by who can read it."""
+        judge, unspoken = self.judge, self.unspoken
+        if unspoken is None or not wanted.is_foreign:
+            return judge
+
+        def judged(sentence: str, evidence: Sequence[str], /) -> Judgement:
+            is_ours = identify(sentence, default=wanted.language).is_supported
+            return (judge if is_ours else unspoken)(sentence, evidence)
+
+        return judged
 
     def _ahead(
         self, numbered: Sequence[Sentence], on_question: Set[Place], texts: Callable[[Sentence], Sequence[str]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rag.cite import Cited, Citer, Refused, shown
 from rag.context import Context, Place, place
-from rag.language import detect, fold, to_traditional
+from rag.language import detect, fold, identify, to_traditional
 from rag.split import connective
 from rag.types import AnswerSentence, Citation, Draft, Hit, Sentence
 from rag.written import Writing, Written, without_thoughts
@@ -57,12 +57,14 @@ Event = Retrieved | Shown | Withheld
 @dataclass(frozen=True, slots=True)
 class Question:
     """What the gate has to know of an answer: the numbered sentences that the model was given, the places of those on
-    the question, how many sentences are wanted, and the script of Chinese."""
+    the question, how many sentences are wanted, and the script of Chinese. Where it `is_foreign`, in none of our
+    languages, sentences may be in another, and the source's own that stands for one is as good an answer."""
 
     numbered: Sequence[Sentence]
     on_question: Set[Place]
     limit: int
     traditional: bool = False
+    is_foreign: bool = False
 
 
 @dataclass(slots=True)
@@ -94,7 +96,8 @@ class Gate:
         lost than shown."""
         cited = {(citation.source, citation.start) for citation in self.citer.cited().citations}
         is_on = not self.question.on_question or bool(cited & self.question.on_question)
-        return self.verified > 0 and is_on and self.withheld <= self.verified + self.replaced
+        kept = self.verified + self.replaced
+        return (kept if self.question.is_foreign else self.verified) > 0 and is_on and self.withheld <= kept
 
     @property
     def failed(self) -> int:
@@ -112,8 +115,7 @@ class Gate:
         if held:
             yield self._withhold("cites nothing")
         text, numbered = self._in_script(written.text), self.question.numbered
-        if not written.ids:
-            self._held = written
+        self._held = None if written.ids else written
         if not written.ids or fold(text) in self._texts:
             return
         cited = [numbered[n - 1] for n in written.ids if 1 <= n <= len(numbered)]
@@ -121,8 +123,7 @@ class Gate:
         if len(cited) < len(written.ids):
             yield self._withhold("cites a source that there is not")
             return
-        made = self._prove(text, cited)
-        if isinstance(made, Refused):
+        if isinstance(made := self._prove(text, cited), Refused):
             yield from self._replace(cited, made.reason)
         else:
             self.verified += 1
@@ -135,29 +136,32 @@ class Gate:
         yield from self._pay(())
 
     def _joined(self, written: Written) -> tuple[Written, bool]:
-        """A sentence, and whether one before it is left over. What the source writes as one may have stops inside, and
-        models cite it once, at its end."""
+        """A sentence, and whether one before it is left over. What the source writes as one may have stops inside, so
+        may an abbreviation of a language that is not ours, and models cite it once, at its end."""
         held, self._held = self._held, None
         if held is None:
             return written, False
         whole = Written(f"{held.text} {written.text}", written.ids)
         numbered = self.question.numbered
         cited = [numbered[n - 1] for n in written.ids if 1 <= n <= len(numbered)]
-        return (whole, False) if self._source_of(self._in_script(whole.text), cited) else (written, True)
+        is_one = self._is_foreign(whole.text) or self._source_of(self._in_script(whole.text), cited)
+        return (whole, False) if is_one else (written, True)
 
     def _in_script(self, text: str) -> str:
-        return to_traditional(text) if self.question.traditional else text
+        return to_traditional(text) if self.question.traditional and not self._is_foreign(text) else text
+
+    def _is_foreign(self, text: str) -> bool:
+        return self.question.is_foreign and not identify(text, default=self.citer.language).is_supported
 
     def _source_of(self, text: str, cited: Sequence[Sentence]) -> Sentence | None:
         """The one of these that a text is, word for word."""
-        bare = _bare(text)
-        return next((one for one in cited if bare in (_bare(shown(one)), _bare(self._words(one)))), None)
+        return next((one for one in cited if _bare(text) in (_bare(shown(one)), _bare(self._words(one)))), None)
 
     def _prove(self, text: str, cited: Sequence[Sentence]) -> Refused | list[Event]:
         language = self.citer.language
         if len(cited) > _CITED:
             return Refused("cites everything")
-        if detect(text, default=language) != language:
+        if detect(text, default=language) != language and not self._is_foreign(text):
             return Refused("is in another language")
         if own := self._source_of(text, cited):
             return self._own(own) or Refused("cannot be read alone")

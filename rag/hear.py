@@ -29,11 +29,13 @@ _PERSONAL = (*_SOMEBODY, "ask.")
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """The language a question is in, the one its answer is in, and whether the question is in none of ours."""
+    """The language a question is in (the nearest of ours), the one its answer is in, and whether the question is in
+    none of ours: `is_unknown` whatever language is wanted, `is_foreign` where the answer should have been in it."""
 
     question: Language
     answer: Language
     is_foreign: bool
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,19 @@ class Hearing:
         default: Language = "en" if is_auto else wanted
         before = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
         known = identify(question, detect(before[-1], default) if before else default)
-        return Spoken(known.nearest, known.nearest if is_auto else wanted, is_auto and not known.is_supported)
+        is_unknown = not known.is_supported
+        return Spoken(known.nearest, known.nearest if is_auto else wanted, is_auto and is_unknown, is_unknown)
+
+    def read_in_english(self, heard: Heard, text: str, history: Sequence[Turn]) -> Heard:
+        """A question in none of our languages, put into English by a model: searched for first. The guard reads it for
+        caution only, because it cannot read the question: it may see danger or a personal question in it, and takes
+        back nothing that was decided."""
+        queries = (self.query(text, (), "en"), *heard.queries)
+        seen = self.guard.before(text, "en", history)
+        is_danger = seen is not None and seen.outcome == "emergency"
+        is_personal = seen is not None and seen.outcome == "boundary" and heard.decision is None
+        decision = seen if is_danger or is_personal else heard.decision
+        return replace(heard, queries=queries, understood=text, decision=decision)
 
     def _asked(self, question: str, history: Sequence[Turn], spoken: Spoken, decision: Decision | None) -> Heard:
         talk = [turn for turn in history if turn.role != "user" or not wanted(turn.content)]

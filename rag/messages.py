@@ -44,7 +44,8 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A question and how it is to be answered. `words` gives a sentence as the reader would see it."""
+    """A question and how it is to be answered. `words` gives a sentence as the reader would see it. `is_foreign`: the
+    question is in none of our languages, and is answered in its own; `language` is that of the words then."""
 
     question: str
     language: Language
@@ -52,9 +53,12 @@ class Wanted:
     words: Callable[[Sentence], str]
     history: Sequence[Turn] = ()
     traditional: bool = False
+    is_foreign: bool = False
 
     @property
     def language_name(self) -> str:
+        if self.is_foreign:
+            return "the language of the question"
         script = f" ({'traditional' if self.traditional else 'simplified'} characters)"
         return _NAMES[self.language] + (script if self.language == "zh" else "")
 

@@ -151,26 +151,26 @@ class Assistant:
             return reply.guarded(asked, heard.decision, self.sources)
         searched, rewriter = heard, self._parts.writer.rewriter
         with timed(timings, "retrieve"):
-            if has_model and rewriter:  # after the guard, and for retrieval only
-                searched = rewriter.heard(heard, question, history, self._hearing.query, stop)
+            if has_model and rewriter:  # after the guard, for retrieval
+                searched = rewriter.heard(heard, question, history, self._hearing, stop)
+            if (decision := searched.decision) and decision.outcome == "emergency":
+                return reply.guarded(asked, decision, self.sources)
             best = self._best(searched, template.sentences)
-            found, evidence = best.found, best.evidence
+            hits, coverage = best.found.hits, best.evidence.coverage
+            understood = (searched if best.query is searched.queries[0] else heard).understood
         with timed(timings, "answer"):
-            outcome, why = _decide(heard.decision, evidence.coverage)
-            text = Text()
+            (outcome, why), text = _decide(decision, coverage), Text()
             if outcome in _CITED:
-                text = yield from self._written(asked, heard, best, history, stop, has_model, searched.understood)
+                text = yield from self._written(asked, heard, best, history, stop, has_model, understood)
             if text.cited.sentences:
-                answer = reply.cited(asked, outcome, why, text.cited, found.hits)
-                answer = reply.with_gaps(asked, answer, evidence.coverage.unheard)
+                answer = reply.cited(asked, outcome, why, text.cited, hits)
+                answer = reply.with_gaps(asked, answer, coverage.unheard)
                 answer = reply.with_questions(asked, answer, Spoken(best.query.text, best.query.language))
-                answer = reply.noted(asked, replace(answer, engine=text.engine), text.notice)
-                return replace(answer, understood=searched.understood)
+                return reply.noted(asked, replace(answer, engine=text.engine, understood=understood), text.notice)
             if outcome in _CITED and heard.wish.further:
                 return reply.guarded(asked, _NOTHING_FURTHER, self.sources)
-            refused: Outcome = "declined" if heard.decision else "not_in_corpus"
-            answer = reply.refused(asked, refused, why, found.hits, self.sources)
-            return replace(answer, withheld=text.cited.withheld, understood=searched.understood)
+            answer = reply.refused(asked, "declined" if decision else "not_in_corpus", why, hits, self.sources)
+            return replace(answer, withheld=text.cited.withheld, understood=understood)
 
     def _written(
         self,

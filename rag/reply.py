@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rag.careteam import Questions, Spoken
 from rag.cite import Cited, renumbered
 from rag.guard import Guard
-from rag.language import is_traditional, to_simplified, to_traditional
+from rag.language import identify, is_traditional, to_simplified, to_traditional
 from rag.notices import Notices, load_notices
 from rag.prompts import Template
 from rag.terms import Terms
@@ -61,7 +61,8 @@ class Reply:
         cited = _arranged(cited, asked.template.layout)
         parts = [_body(cited.sentences, asked), *self._foreign(cited, asked)]
         parts += [self._say(asked, "boundary")] if outcome == "boundary" else []
-        answer = _answer(asked, outcome, decision, self._opened(asked, *parts))
+        notice = "foreign_model" if any(map(_is_foreign, cited.sentences)) else "foreign"
+        answer = _answer(asked, outcome, decision, self._opened(asked, *parts, notice=notice))
         found = {"sentences": cited.sentences, "citations": cited.citations, "withheld": cited.withheld}
         return replace(answer, hits=tuple(hits), **found)
 
@@ -103,11 +104,11 @@ class Reply:
         """The answer after a line of ours, where there is one to say."""
         return replace(answer, text=f"{self._say(asked, notice)}\n\n{answer.text}") if notice else answer
 
-    def _opened(self, asked: Asked, *parts: str) -> str:
+    def _opened(self, asked: Asked, *parts: str, notice: str = "foreign") -> str:
         """The parts; to a question in a language not ours, first that it is not, in English and in the answer's."""
         languages: tuple[Language, ...] = ("en", asked.language) if asked.is_foreign else ()
         names = {reader: self.notices.name(asked.language, reader) for reader in languages}
-        opening = [self.notices.say(("foreign",), reader, answer_language=name) for reader, name in names.items()]
+        opening = [self.notices.say((notice,), reader, answer_language=name) for reader, name in names.items()]
         return "\n\n".join([*(to_traditional(text) if asked.traditional else text for text in opening), *parts])
 
     def _foreign(self, cited: Cited, asked: Asked) -> Iterator[str]:
@@ -146,6 +147,11 @@ def urgent(
 def _answer(asked: Asked, outcome: Outcome, decision: Decision, text: str) -> Answer:
     name = asked.template.name
     return Answer(asked.question, asked.language, outcome, "extractive", name, text, guard=decision)
+
+
+def _is_foreign(sentence: AnswerSentence) -> bool:
+    """Whether a model wrote it in none of our languages."""
+    return sentence.verdict == "supported" and not identify(sentence.text).is_supported
 
 
 def _arranged(cited: Cited, layout: str) -> Cited:

@@ -23,6 +23,7 @@ from rag.stop import Stop
 from rag.terms import Terms
 from rag.translations import Translations
 from rag.types import Draft, Hit, Language, Sentence, Source, Turn
+from rag.unspoken import Unspoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Writer:
             lambda sentence: _words(sentence, asked, translate),
             task.history,
             asked.traditional,
+            asked.is_foreign,
         )
         made = yield from self.author.write(wanted, task.hits, task.near, self.sources, translate, stop)
         if made.cited is not None:
@@ -124,5 +126,6 @@ def open_author(settings: Settings, terms: Terms) -> Author | None:
     if not settings.has_model:
         return None
     endpoint = ChatEndpoint.open(settings)
-    checker = open_checker(terms, open_second_opinion(settings, endpoint.ledger))
-    return Author(endpoint, checker.check, settings.model_window, checker.read)
+    opinion = open_second_opinion(settings, endpoint.ledger)
+    checker = open_checker(terms, opinion)
+    return Author(endpoint, checker.check, settings.model_window, checker.read, Unspoken(terms, opinion).check)

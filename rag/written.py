@@ -16,7 +16,7 @@ from rag.split import sentences
 from rag.types import Language, Span
 
 _MARK = "\ue000"  # stands for a marker that was taken out; private letters of a model are thrown away
-_STOPS, _CLOSERS = ".!?…。！？｡", "\"'”’」』)）］]»"
+_STOPS, _CLOSERS = ".!?…。！？｡।؟۔", "\"'”’」』)）］]»"
 _OPEN, _CLOSE, _ROUND = "[【［(（", "]】］)）", "(（"
 _NUMBER = r"[0-9０-９]{1,4}"
 _NAME = r"(?:(?:sources?|sentences?|phrases?|来源|來源|kaynak|cümle|ref|s)\.?:?\s*|[\^#])?"

@@ -20,6 +20,7 @@ from model_server import Exchange, says
 SEEDS = Path(__file__).parents[1] / "seeds"
 _LANGUAGES = {"English": "en", "French": "fr", "Chinese": "zh", "Turkish": "tr"}
 _LINE = re.compile(r"^\[(\d+)\] (.+)$", re.M)
+_COMPARED = re.compile(r"<source>\n(.*)\n</source>\n<sentence>\n(.*)\n</sentence>")
 _ENOUGH = 25  # characters from which a line is worth repeating
 
 
@@ -39,7 +40,7 @@ class Asked:
         sources = {int(number): text for number, text in _LINE.findall(block)}
         question = user.split("Question: ")[1].split("\nAnswer in: ")[0]
         language = re.findall(r"Answer in (\w+)", user)[-1]
-        return cls(sources, question, _LANGUAGES[language], system)
+        return cls(sources, question, _LANGUAGES.get(language, ""), system)
 
     def best(self) -> list[int]:
         """The numbers of the sources, those first that share most letters in a row with the question."""
@@ -80,10 +81,16 @@ class Model:
     lies: list[str] = field(default_factory=list)
     truths: list[str] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
-    rewrite: Callable[[str], str] = str  # what it makes of a follow-up
+    rewrite: Callable[[str], str] = str  # what it makes of a follow-up, or of a question that it puts into English
+    opinion: Callable[[str, str], str] = lambda sentence, source: "NO"
+    opinions: list[tuple[str, str]] = field(default_factory=list)  # that it was asked for: sentence and source
 
     def __call__(self, exchange: Exchange) -> None:
-        if "<sources>" not in (user := exchange.messages[-1][1]):
+        user = exchange.messages[-1][1]
+        if found := _COMPARED.match(user):
+            self.opinions.append((found[2], found[1]))
+            return says(self.opinion(found[2], found[1]))(exchange)
+        if "<sources>" not in user:
             return says(self.rewrite(user.split("<message>\n")[1].split("\n</message>")[0]))(exchange)
         asked = Asked.of(exchange)
         self.asked.append(asked)

@@ -127,6 +127,18 @@ def test_the_answer_is_searched_with_it_and_the_step_shows_it():
     assert WHOLE not in model.asked[0].question  # the model is asked what the person asked, as the rules read it
 
 
+def test_the_step_shows_the_reading_that_was_searched_with():
+    """Where that of the rules is clearly better answered, it is not the model's."""
+    question = "What are the treatment options for stage 4 mesothelioma?"
+    model = chat.Model(chat.honest, rewrite=lambda _: "Is stage 4 mesothelioma ever found by a mesothelioma screening?")
+    with ModelServer(model) as server:
+        assistant = with_model(server)
+        assert rewriter(server).whole(question, TALK, "en")
+        shown, answer = asked(assistant, question)
+    assert answer.outcome == "answered" and answer.engine == "model"
+    assert shown == answer.understood == ""
+
+
 def test_a_first_question_is_not_sent_to_be_made_whole():
     with ModelServer(chat.Model(chat.honest)) as server:
         asked(with_model(server), "How is stage 4 mesothelioma treated?", ())
