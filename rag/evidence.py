@@ -4,7 +4,7 @@ by how well its passage was found."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -79,7 +79,7 @@ class Evidences:
         seen = self._all_seen(found)
         candidates = self._candidates(query, found, terms, seen.values())
         chosen = choose(candidates, limit, keep)
-        told = [_spoken(seen[one.sentence.source, one.sentence.start]) for one in chosen]
+        told = [_spoken(seen[one.sentence.source, one.sentence.start], seen.values()) for one in chosen]
         no_figure = query.asks_number and not any(_FIGURE.search(one.sentence.text) for one in chosen)
         return Evidence(chosen, assess(terms, told, self._passage(found), no_figure))
 
@@ -157,5 +157,13 @@ def _own_first(candidates: list[Candidate], language: Language) -> list[Candidat
     return [replace(c, score=max(c.score, least.get(c.sentence, 0.0))) for c in candidates]
 
 
-def _spoken(seen: Seen) -> Spoken:
-    return Spoken(seen.keys, seen.context, seen.around)
+def _spoken(one: Seen, seen: Iterable[Seen]) -> Spoken:
+    """What a sentence speaks of, in whatever words its document says the same in another language."""
+    twins = (other.keys for other in seen if _are_twins(one, other))
+    return Spoken(one.keys.union(*twins), one.context, one.around)
+
+
+def _are_twins(one: Seen, other: Seen) -> bool:
+    if one.vector is None or other.vector is None or one.hit.passage.language == other.hit.passage.language:
+        return False
+    return one.sentence.source == other.sentence.source and float(one.vector @ other.vector) > _TWIN
