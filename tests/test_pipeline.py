@@ -196,10 +196,10 @@ def with_evidences(assistant: Assistant, kind: type[Evidences]) -> Assistant:
 
 
 def test_what_no_document_names_is_said_beside_what_they_do_say():
-    answer = seeds().ask("Does immunotherapy help in mesothelioma and hyperthyroidism?")
+    answer = seeds().ask("Does immunotherapy help people with stage 4 mesothelioma and hyperthyroidism?")
     assert answer.outcome == "answered" and answer.citations
     assert "The documents do not mention “hyperthyroidism”" in answer.text
-    whole = seeds().ask("Does immunotherapy help in mesothelioma?")
+    whole = seeds().ask("Does immunotherapy help people with stage 4 mesothelioma?")
     assert "do not mention" not in whole.text
 
 
