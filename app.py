@@ -6,10 +6,11 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import chainlit as cl
 from chainlit import server
@@ -38,9 +39,11 @@ from rag.labels import Labels, labels_for, labels_of, preferred
 from rag.passwords import Passwords
 from rag.prompts import Template, load
 from rag.reception import put_up
+from rag.reread import Readings, reading
 from rag.settings import Settings, distrust_proxies, variables
 from rag.types import Answer, Citation, Hit
 
+_T = TypeVar("_T")
 log = logging.getLogger("citewell")
 try:
     settings, access = Settings.from_environment(), Access.from_variables(variables())
@@ -161,23 +164,24 @@ async def start() -> None:
         await _offer_engines(reader())
 
 
-def turn() -> asyncio.Lock:
-    """One question after the other; the first may come before Chainlit has said that the chat has started."""
-    if cl.user_session.get("turn") is None:
-        cl.user_session.set("turn", asyncio.Lock())
-    found: asyncio.Lock = cl.user_session.get("turn")
+def kept(name: str, make: Callable[[], _T]) -> _T:
+    """What a conversation has one of. The first question may come before Chainlit has said that the chat has started.
+    """
+    if cl.user_session.get(name) is None:
+        cl.user_session.set(name, make())
+    found: _T = cl.user_session.get(name)
     return found
 
 
 @cl.on_message
 async def asked(message: cl.Message) -> None:
-    """One question after the other; whatever goes wrong, the reader gets a kind sentence and a code."""
+    """Whatever goes wrong, the reader gets a kind sentence and a code."""
     labels, question = reader(), message.content.strip()
     try:
         if refused := refusal(question, labels):
             await cl.Message(refused).send()
             return
-        async with turn():
+        async with kept("turn", asyncio.Lock):  # one question after the other
             await _answer(question, labels)
     except CrowdedError:
         log.warning("refused a question: as many wait as may")
@@ -204,10 +208,11 @@ async def _answer(question: str, labels: Labels) -> None:
     profile = cl.user_session.get("chat_profile")
     template = templates.get(profile if profile in templates.good else settings.prompt)
     history = cl.user_session.get("history", ())
-    ask = partial(assistant.stream, question, history, prompt=template.name, engine=_engine())
+    ask = partial(assistant.stream, question, history, prompt=template, engine=_engine())
+    readings = kept("readings", Readings)
     page = Page(template, labels)
     try:
-        async with aclosing(flowing(lambda stop: ask(stop=stop), places)) as items:
+        async with aclosing(flowing(lambda stop: reading(readings, ask(stop=stop)), places)) as items:
             async for item in items:
                 await page.show(item)
                 if isinstance(item, Answer):

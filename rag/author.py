@@ -88,7 +88,9 @@ class Author:
             _log.warning("answered without the model: %s", error)
             return Result(None, "model.spent" if isinstance(error, SpentError) else "model.failed", gate.failed)
         _log.info("model: %d proved, %d replaced, %d withheld", gate.verified, gate.replaced, gate.withheld)
-        return Result(gate.cited()) if gate.is_enough else Result(None, "model.unchecked", gate.failed)
+        if gate.is_enough:
+            return Result(gate.cited())
+        return Result(None, "model.failed" if gate.is_silent else "model.unchecked", gate.failed)
 
     def warm(self) -> None:
         """Lays out what the check knows of each language; seconds, once in a process."""

@@ -22,7 +22,19 @@ _OPENING = frozenset(("scope", "with", "before", "after", "during", "without", "
 #: Languages whose clauses begin with the word that joins them.
 _JOINT_FIRST = frozenset(("en", "fr"))
 _STOPS = frozenset((",", ";", ":", "."))
-_OPEN = frozenset(("and", "or", "if", "et", "ou", "si"))  # "both" joins too, and may stand last
+#: Words after which a sentence goes on. Others join too and may stand last: "both", "what it is given for".
+_OPEN: dict[Language, frozenset[str]] = {
+    "en": frozenset(
+        ("a", "an", "the", "and", "or", "nor", "if", "of", "with", "from", "than", "into", "as", "such as", "its",
+         "his", "their")
+    ),
+    "fr": frozenset(
+        ("le", "les", "l", "un", "une", "et", "ou", "ni", "si", "de", "du", "des", "d", "au", "aux", "dans", "chez",
+         "leur", "leurs", "ses", "sa", "dont")
+    ),
+    "zh": frozenset("和与及或但而并把被将从向") | {"以及", "但是", "而且"},
+    "tr": frozenset(("ve", "veya", "ya da", "ya", "ama", "ancak", "fakat", "hem")),
+}  # fmt: skip
 _LEAST = 2  # content words of a clause
 #: Conjunctions among the words of cause; the others ("because of") take a noun.
 _BECAUSE = frozenset(("because", "since", "car", "puisque", "parce que", "parce qu'", "因为", "cunku", "zira"))
@@ -67,15 +79,17 @@ def clauses(claim: Claim) -> Iterator[Claim]:
 
 
 def breaks_off(claim: Claim) -> bool:
-    """Whether it ends in the middle: with a conjunction, or with a "which" or "who" that goes on with no verb and
-    nothing of its own (", which for some patients")."""
+    """Whether it ends in the middle: with a word after which more must come, or, where clauses begin with the word that
+    joins them, with a "which" or "who" that goes on with no verb and nothing of its own (", which for some patients").
+    """
+    last = next((unit for unit in reversed(claim.units) if any(map(str.isalnum, unit.word.text))), None)
+    if last is not None and last.word.text in _OPEN[claim.language] | _BECAUSE:
+        return True
     if claim.language not in _JOINT_FIRST:
         return False
-    last = next((unit for unit in reversed(claim.units) if unit.word.cue not in _STOPS), None)
     relative = max((unit.number for unit in claim.units if unit.word.cue == "rel"), default=len(claim.units))
     rest = claim.units[relative + 1 :]
-    is_cut = last is not None and (last.word.text in _OPEN | _BECAUSE)
-    return is_cut or (relative < len(claim.units) and not any(map(_says_something, rest)))
+    return relative < len(claim.units) and not any(map(_says_something, rest))
 
 
 def _says_something(unit: Unit) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.cite import Translate, shown
@@ -12,25 +14,36 @@ from rag.types import Hit, Language, Sentence
 Place = tuple[str, int]  # source and start
 
 _CHAIN = 3  # how many sentences, itself included, may have to be read for one
+_ANNOUNCED = 3  # items of a list that are read with the sentence that announces them
+_ANNOUNCES = (":", "：")
+_OPENING = 40  # UTF-8 bytes of a label at most; they weigh Latin and Chinese script alike
+_QUOTED = re.compile('[«“"「『]([^«»“”"「」『』]+)[»”"」』]')
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The sentences of the hits by place, and the first of those that limit another ("However, ...") by its place."""
+    """The sentences of the hits by place, and by the place of a sentence what has to be read `after` it: the first that
+    limits it ("However, ..."), and of the list that it announces the first items."""
 
     at: Mapping[Place, Sentence]
     language: Mapping[Place, Language]
-    limits: Mapping[Place, Sentence]
+    after: Mapping[Place, Sequence[Sentence]]
 
     @classmethod
     def of(cls, hits: Iterable[Hit]) -> Context:
         found = [(sentence, hit.passage.language) for hit in hits for sentence in hit.passage.sentences]
-        limits: dict[Place, Sentence] = {}
-        for sentence, language in found:
-            if sentence.lead is not None and connective(sentence.text, language) == "contrast":
-                limits.setdefault((sentence.source, sentence.lead), sentence)
         at = {place(sentence): sentence for sentence, _ in found}
-        return cls(at, {place(sentence): language for sentence, language in found}, limits)
+        limits, items = defaultdict[Place, list[Sentence]](list), defaultdict[Place, list[Sentence]](list)
+        for sentence, language in found:
+            if sentence.lead is None:
+                continue
+            leads = (sentence.source, sentence.lead)
+            if connective(sentence.text, language) == "contrast":
+                limits[leads].append(sentence)
+            elif sentence.kind == "item" and leads in at and shown(at[leads]).endswith(_ANNOUNCES):
+                items[leads].append(sentence)
+        after = {leads: [*items[leads][:_ANNOUNCED], *limits[leads][:1]] for leads in (*items, *limits)}
+        return cls(at, {place(sentence): language for sentence, language in found}, after)
 
     def chain(self, sentence: Sentence) -> list[Sentence]:
         """What must be read before a sentence, and it; empty where that cannot be shown."""
@@ -61,3 +74,15 @@ def readings(sentence: Sentence, context: Context, translate: Translate, languag
         text, before = text_of(sentence), text_of(lead) if lead and lead.kind != "heading" else ""
         found += [f"{before} {text}".strip()] if text else []
     return found
+
+
+def lists(sentences: Iterable[Sentence]) -> set[Place]:
+    """The places of the sentences that announce the lists that these are items of."""
+    return {(one.source, one.lead) for one in sentences if one.kind == "item" and one.lead is not None}
+
+
+def reports(text: str) -> bool:
+    """Whether a sentence holds another, quoted or after a long opening and a colon: "Some say: ..." does not say it."""
+    opening, _, rest = text.replace("：", ":").partition(":")
+    longest = max((len(quoted.encode()) for quoted in _QUOTED.findall(text)), default=0)
+    return bool(rest.strip() and len(opening.encode()) > _OPENING) or longest > _OPENING

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rag.language import detect
+from rag.reread import read_once
 from rag.slots import OF_DISEASE, aim, replaced
 from rag.terms import Terms
 from rag.topics import Named, Topic, changed, fragment, is_verb, opens, read, subject, tables
@@ -90,6 +91,7 @@ def _tells(topic: Topic) -> bool:
     return names or changed(topic.text, topic.language) is not None
 
 
+@read_once
 def _understand(now: Topic, base: Topic | None, said: str, terms: Terms) -> Reading:
     rest = changed(now.text, now.language)
     if rest is not None:

@@ -4,14 +4,13 @@ withheld. Pure, and one sentence at a time, so that nothing has to be taken back
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rag.cite import Cited, Citer, Refused, shown
-from rag.context import Context, Place, place
+from rag.context import Context, Place, lists, place, reports
 from rag.language import detect, fold, identify, to_traditional
 from rag.split import connective
 from rag.types import AnswerSentence, Citation, Draft, Hit, Sentence
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 _CITED = 8  # sources that one sentence may name; more is a marker on everything
 _READ = 12  # sentences that are looked at beyond three for each that an answer may have
-_OPENING = 40  # UTF-8 bytes of a label at most; they weigh Latin and Chinese script alike
-_QUOTED = re.compile('[«“"「『]([^«»“”"「」『』]+)[»”"」』]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +79,7 @@ class Gate:
     _last: Place | None = None
     _texts: set[str] = field(default_factory=set)
     _places: set[Place] = field(default_factory=set)
+    _lists: set[Place] = field(default_factory=set)
     _owed: list[Sentence] = field(default_factory=list)
 
     @property
@@ -98,6 +96,11 @@ class Gate:
         is_on = not self.question.on_question or bool(cited & self.question.on_question)
         kept = self.verified + self.replaced
         return (kept if self.question.is_foreign else self.verified) > 0 and is_on and self.withheld <= kept
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the model has not written a sentence."""
+        return not self._read
 
     @property
     def failed(self) -> int:
@@ -130,7 +133,7 @@ class Gate:
             yield from made
 
     def close(self) -> Iterator[Event]:
-        """What is still open: a sentence that nothing was cited for, and what limits the last one."""
+        """What is still open: a sentence that nothing was cited for, and what has to be read after the last one."""
         if self._held:
             yield self._withhold("cites nothing")
         yield from self._pay(())
@@ -167,7 +170,7 @@ class Gate:
             return self._own(own) or Refused("cannot be read alone")
         if connective(text, language) == "refers":
             return Refused("leans on the sentence before it")
-        evidence = [one for one in cited if (one.kind != "item" or one.lead is None) and not _reports(shown(one))]
+        evidence = [one for one in cited if (one.kind != "item" or one.lead is None) and not reports(shown(one))]
         if not evidence:
             return Refused("rewords an item of a list, or what its source only reports")
         leads = [lead for one in evidence if (lead := self.context.lead(one)) and lead not in evidence]
@@ -183,8 +186,9 @@ class Gate:
         places = [(citation.source, citation.start) for citation in citations]
         self._texts.add(fold(text))
         self._places.update(places)
+        self._lists |= lists(evidence)
         self._last = places[-1]
-        self._owed += [self.context.limits[at] for at in places if at in self.context.limits]
+        self._owed += [one for at in places for one in self.context.after.get(at, ())]
         return Shown(made, tuple(citation for citation in citations if citation.number not in known))
 
     def _own(self, sentence: Sentence, *, anywhere: bool = False) -> list[Event]:
@@ -215,18 +219,13 @@ class Gate:
         return Withheld(reason)
 
     def _pay(self, cited: Sequence[Sentence]) -> Iterator[Event]:
-        """What limits the sentence before, unless the model goes on with that itself."""
+        """What has to be read after the sentence before, unless the model goes on with that itself: of a list with any
+        item of it."""
         owed, self._owed = self._owed, []
+        begun = self._lists | lists(cited)
         for one in owed:
-            if one not in cited and place(one) not in self._places:
+            if one not in cited and place(one) not in self._places and lists([one]).isdisjoint(begun):
                 yield from self._own(one, anywhere=True)
-
-
-def _reports(text: str) -> bool:
-    """Whether a sentence holds another, quoted or after a long opening and a colon: "Some say: ..." does not say it."""
-    opening, _, rest = text.replace("：", ":").partition(":")
-    longest = max((len(quoted.encode()) for quoted in _QUOTED.findall(text)), default=0)
-    return bool(rest.strip() and len(opening.encode()) > _OPENING) or longest > _OPENING
 
 
 def _bare(text: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from rag.likeness import Likeness, plain
 from rag.patterns import Pattern
+from rag.reread import read_once
 from rag.rules import Rules, Signal, Table, load_rules, load_table
 from rag.types import LANGUAGES, Decision, Language, Turn
 from rag.unmask import Clause, clauses, unmask
@@ -65,7 +66,7 @@ class Message:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Guard:
     """The rules of all languages. `load` reads them once; `before` may be called from any thread."""
 
@@ -91,6 +92,7 @@ class Guard:
             or self._personal(now, earlier)
         )
 
+    @read_once
     def read(self, message: str, language: Language) -> Message:
         found = self.clauses(message, language)
         parts = tuple(Part(clause, self._seen(clause, language)) for clause in found)

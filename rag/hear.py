@@ -12,6 +12,7 @@ from rag.errors import SettingsError
 from rag.guard import Guard
 from rag.language import detect, identify
 from rag.query import Query, leaning, understand
+from rag.reread import keeping
 from rag.settings import LANGUAGE_CHOICES
 from rag.terms import Terms
 from rag.types import Decision, Language, Turn
@@ -63,13 +64,14 @@ class Hearing:
     def of(self, message: str, history: Sequence[Turn], language: str | None) -> Heard:
         """Danger and small talk are decided on the message as it is; whether a question is a personal one, on the
         question as understood. Raises SettingsError for an unknown language."""
-        spoken = self.spoken(message, history, language)
-        decision = self.guard.before(message, spoken.question, history)
-        if decision and decision.outcome == "emergency":
-            return Heard(spoken, decision, NO_WISH)
-        if wish := Wishes(self.guard).of(message, decision, spoken.question, history):
-            return self._wished(wish, spoken)
-        return self._asked(message, history, spoken, decision)
+        with keeping():
+            spoken = self.spoken(message, history, language)
+            decision = self.guard.before(message, spoken.question, history)
+            if decision and decision.outcome == "emergency":
+                return Heard(spoken, decision, NO_WISH)
+            if wish := Wishes(self.guard).of(message, decision, spoken.question, history):
+                return self._wished(wish, spoken)
+            return self._asked(message, history, spoken, decision)
 
     def query(self, question: str, history: Sequence[Turn], language: str | None = None) -> Query:
         """The likeliest reading of a question."""

@@ -13,7 +13,7 @@ from rag.extract import Chosen
 from rag.gate import Event, Retrieved
 from rag.guard import Guard
 from rag.hear import Heard, Hearing
-from rag.prompts import load
+from rag.prompts import Template, load
 from rag.query import Query
 from rag.reply import Asked, Reply
 from rag.retrieve import Found, Retriever
@@ -104,7 +104,7 @@ class Assistant:
         question: str,
         history: Sequence[Turn] = (),
         *,
-        prompt: str | None = None,
+        prompt: str | Template | None = None,
         language: str | None = None,
         engine: str | None = None,
     ) -> Answer:
@@ -119,7 +119,7 @@ class Assistant:
         question: str,
         history: Sequence[Turn] = (),
         *,
-        prompt: str | None = None,
+        prompt: str | Template | None = None,
         language: str | None = None,
         engine: str | None = None,
         stop: Stop | None = None,
@@ -135,14 +135,14 @@ class Assistant:
         self,
         question: str,
         history: Sequence[Turn],
-        prompt: str | None,
+        prompt: str | Template | None,
         language: str | None,
         engine: str | None,
         timings: dict[str, float],
         stop: Stop | None,
     ) -> Generator[Event, None, Answer]:
         settings, reply = self._parts.settings, self._parts.reply
-        template = load(settings.prompts).get(prompt or settings.prompt)
+        template = prompt if isinstance(prompt, Template) else load(settings.prompts).get(prompt or settings.prompt)
         has_model = self._parts.writer.uses_model(engine or settings.engine)
         with timed(timings, "guard"):
             heard = self._hearing.of(question, history, language)

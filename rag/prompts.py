@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,7 +79,7 @@ def load(folder: Path) -> Templates:
     good, broken = [], []
     for path in sorted(folder.glob("*.md")):
         try:
-            good.append(_read(path))
+            good.append(_read(path, _stamp(path)))
         except PromptError as error:
             broken.append(error)
     ordered = sorted(good, key=lambda template: (template.order, template.name))
@@ -89,7 +90,18 @@ def _fail(path: Path, line: int, what: str, fix: str) -> PromptError:
     return PromptError(f"{path.name}, line {line}: {what}", hint=fix)
 
 
-def _read(path: Path) -> Template:
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written."""
+    with suppress(OSError):
+        seen = path.stat()
+        return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino
+    return ()
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, _stamp: tuple[int, ...]) -> Template:
+    """Reading YAML and Jinja takes longer than answering; files are looked at for every question, and mostly the same.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -97,9 +109,7 @@ def _read(path: Path) -> Template:
     return _parsed(path, text)
 
 
-@lru_cache(maxsize=64)
 def _parsed(path: Path, text: str) -> Template:
-    """Reading YAML and Jinja takes longer than answering; files are read for every question, and mostly the same."""
     if not _NAME.fullmatch(path.stem):
         raise _fail(path, 1, f"the name {path.stem!r} is off", "use small letters, digits, - and _ in the file's name")
     front = _FRONT.match(text)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rag.language import align, fold, stopwords
 from rag.query import FORM_KINDS, TOPIC_KINDS, kind_of, understand
+from rag.reread import read_once
 from rag.tables import read_table
 from rag.terms import Match, Terms
 from rag.types import Language
@@ -91,6 +92,7 @@ def tables() -> Tables:
     return Tables(kinds, concepts, *sets)
 
 
+@read_once
 def read(text: str, language: Language, terms: Terms) -> Topic:
     """What `text` names; misspelt names count."""
     matches = terms.find(text, language, slips=True)

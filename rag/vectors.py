@@ -37,7 +37,8 @@ class Vectors:
     @classmethod
     def load(cls, folder: Path, kind: str) -> Vectors:
         (file,) = _files(folder, kind)
-        return cls(_open(file), np.load(_rows_file(folder, kind)))
+        # still mapped from the file, but without what each slice of a `memmap` costs
+        return cls(np.asarray(_open(file)), np.load(_rows_file(folder, kind)))
 
     @property
     def dimension(self) -> int:

@@ -184,6 +184,21 @@ def test_an_item_is_shown_with_the_line_of_its_list_and_never_reworded(world: Wo
     assert "Hot saunas." not in shown_of(reworded)
 
 
+LIST = ["It is not advised to use:", "Hot baths or saunas", "Tight sleeves or rings"]
+
+
+def test_a_line_that_announces_a_list_does_not_stand_without_it(world: World):
+    gate, line = world.gate(), world.number("not advised")
+    events = [*gate.judge(Written(LIST[0], (line,))), *gate.judge(Written(LESS, (world.number("Lanolin"),)))]
+    assert shown_of(events) == [CREAM, *LIST, LESS]
+
+
+def test_of_a_list_the_model_says_what_it_likes(world: World):
+    gate, line, item = world.gate(), world.number("not advised"), world.number("Tight")
+    said = [Written(LIST[0], (line,)), Written(LIST[2], (item,)), Written(LESS, (world.number("Lanolin"),))]
+    assert shown_of([event for one in said for event in gate.judge(one)]) == [CREAM, LIST[0], LIST[2], LESS]
+
+
 def test_one_source_sentence_with_a_stop_inside_may_be_cited_once(world: World):
     whole, number = shown(world.numbered[0]), 1
     at = whole.index("that may")

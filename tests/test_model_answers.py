@@ -91,7 +91,7 @@ def assert_proved(answer: Answer) -> None:
 
 
 #: Whose answer the reader gets: the model's, or the extractive one and the notice that says why.
-MODEL, UNCHECKED, EITHER = "model", "unchecked", "either"
+MODEL, UNCHECKED, FAILED, EITHER = "model", "unchecked", "failed", "either"
 CHARACTERS = {
     chat.honest: MODEL,
     chat.one_lie_among_truths: MODEL,
@@ -109,7 +109,7 @@ CHARACTERS = {
     chat.unknown_marker: UNCHECKED,
     chat.no_markers: UNCHECKED,
     chat.lies_for_ever: UNCHECKED,
-    chat.says_nothing: UNCHECKED,
+    chat.says_nothing: FAILED,
 }
 
 
@@ -126,9 +126,10 @@ def test_no_sentence_is_shown_that_is_not_carried(character: chat.Character, lan
     assert_proved(answer)
     expected = CHARACTERS[character]
     assert answer.engine == ("model" if expected == MODEL else answer.engine)
-    if expected == UNCHECKED or answer.engine == "extractive":
+    if expected in (UNCHECKED, FAILED) or answer.engine == "extractive":
         assert same_text(answer, extractive(question))
-        assert answer.text.startswith(NOTICES.say(["model.unchecked"], language))
+        why = FAILED if expected == FAILED else UNCHECKED
+        assert answer.text.startswith(NOTICES.say([f"model.{why}"], language))
     failed = sum(isinstance(event, Withheld) for event in events)
     assert answer.withheld >= failed and (answer.withheld > 0 or not model.lies)
 
