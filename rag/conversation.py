@@ -147,6 +147,7 @@ def _ended(base: Topic) -> str:
 
 def _fragment(now: Topic, named: Sequence[Named], base: Topic, terms: Terms) -> Reading:
     """The question before with what is named now in its place."""
+    named = _cancers(now, named, base, terms)
     slots = [slot for slot in _ORDER if any(one.slot == slot for one in named)]
     places = [base.text[one.start : one.end] for one in base.named if one.slot == slots[0]]
     fits = any(not is_verb(place, base.language) for place in places)
@@ -161,6 +162,16 @@ def _fragment(now: Topic, named: Sequence[Named], base: Topic, terms: Terms) -> 
     else:
         text = _after(base, now, terms)
     return Reading(text, text, is_replaced=True)
+
+
+def _cancers(now: Topic, named: Sequence[Named], base: Topic, terms: Terms) -> Sequence[Named]:
+    """Where the cancer of an organ was spoken of, an organ stands for its cancer: "I meant the pancreas"."""
+    organs = {part for one in base.named if one.slot == "cancer" for part in terms.parts(one.concept)}
+    is_organ = {one.slot for one in named} == {"site"} and any(terms.cancer_of(organ) for organ in organs)
+    if not is_organ or (base.slots & {"site", "spread"} and not now.has("corrections")):
+        return named
+    cancers = ((one, terms.cancer_of(one.concept)) for one in named)
+    return tuple(Named(cancer, "cancer", one.end, one.end) if cancer else one for one, cancer in cancers)
 
 
 def _with_topic(now: Topic, base: Topic, said: str, terms: Terms) -> tuple[str, str]:

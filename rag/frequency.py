@@ -17,6 +17,8 @@ from rag.types import Language
 _RUN_OF_HAN = re.compile(f"[{HAN}]+")
 _RUN = re.compile(rf"[{HAN}]+|[^\s{HAN}]+")
 _COMMONEST = 7.0  # on the Zipf scale: as common as "the"; a word that is not listed is below 3
+_CLEARLY = 4  # times as common as another word
+_RAREST = 1e-6  # what the lists begin with
 _LONGEST = 4  # characters of a Chinese word
 _UNLISTED = -8.0  # log10 of the frequency of a character that no list has
 
@@ -24,18 +26,32 @@ _UNLISTED = -8.0  # log10 of the frequency of a character that no list has
 @cache
 def _frequencies(language: Language) -> Mapping[str, float]:
     """Frequencies, 0 to 1, by folded word."""
-    from wordfreq import get_frequency_dict
-
     folded: dict[str, float] = {}
-    for word, frequency in get_frequency_dict(language, wordlist="small").items():
+    for word, frequency in _typed(language).items():
         plain = fold(word)
         folded[plain] = max(frequency, folded.get(plain, 0.0))
     return folded
 
 
+def _typed(language: Language) -> Mapping[str, float]:
+    """Frequencies, 0 to 1, by word in lower case; kept by wordfreq."""
+    from wordfreq import get_frequency_dict
+
+    return get_frequency_dict(language, wordlist="small")
+
+
 def is_common(word: str, language: Language) -> bool:
     """Whether people use the word at all: at least once in a million."""
     return fold(word) in _frequencies(language)
+
+
+def is_another_word(word: str, accented: str, language: Language) -> bool:
+    """Whether `word`, typed without accents, is a common word by itself and not `accented` with its accents left out:
+    "bulan" is not "bülan", but "sure" is "süre". Both in lower case."""
+    if word == accented:
+        return False
+    known = _typed(language)
+    return known.get(word, 0.0) > _CLEARLY * known.get(accented, _RAREST)
 
 
 def specificity(text: str, language: Language) -> float:

@@ -116,6 +116,13 @@ def accents_agree(word: str, name: str) -> bool:
     return len(name) > _TELLING or not any(one != other and _clash(one, other) for one, other in pairs)
 
 
+def accented(word: str, name: str) -> str:
+    """`word`, typed without accents, with those of the one-word `name` that it may be a form of; in lower case."""
+    pairs = zip(word.lower(), name, strict=False)
+    start = "".join(other if one != other and fold(one) == fold(other) else one for one, other in pairs)
+    return start + word.lower()[len(start) :]
+
+
 def _composed(word: str) -> str:
     return unicodedata.normalize("NFC", word).replace("İ", "i").replace("œ", "oe").replace("Œ", "oe")
 

@@ -19,6 +19,7 @@ _HAN = re.compile(f"[{HAN}]")
 _MIXED = re.compile(r"[a-z][0-9]|[0-9][a-z]")
 _PARTS = re.compile(r"[a-z]+|[0-9]+|[^a-z0-9]+")
 _JOINERS = " -/'·\t\r\n"
+_INFINITIVE = ("mak", "mek")  # of Turkish verbs
 #: The shortest words in which one typing slip is mended, and two.
 _ONE_SLIP, _TWO_SLIPS = 5, 10
 
@@ -81,7 +82,7 @@ class Lexicon(NamedTuple):
         """Adds the names that stand in `tokens` to `found`; `lemmas` are what else each token may stand under. Time is
         linear in the number of tokens."""
         words, names, beginnings = tokens.words, self.names, self.beginnings
-        keyed = [(*self.keys_of(word), *more) for word, more in zip_longest(words, lemmas, fillvalue=())]
+        keyed = [self._keys(word, more) for word, more in zip_longest(words, lemmas, fillvalue=())]
         single: dict[tuple[str, ...], tuple[list[Name], list[str]]] = {}
         for i, keys in enumerate(keyed):
             here = single.get(keys)
@@ -98,6 +99,12 @@ class Lexicon(NamedTuple):
                 if ended := [name for key in longer for name in names.get(key, ())]:
                     found[i, j] = [*found.get((i, j), ()), *ended]
                 begun = [key for key in longer if key in beginnings]
+
+    def _keys(self, word: str, lemmas: tuple[str, ...]) -> tuple[str, ...]:
+        """What a word may stand under, the likeliest first: as it is, a verb under its infinitive."""
+        itself, *bases = self.keys_of(word)
+        is_verb = bool(lemmas) and lemmas[0].endswith(_INFINITIVE)
+        return (itself, *lemmas, *bases) if is_verb else (itself, *bases, *lemmas)
 
     def near(self, word: str, lemmas: Sequence[str] = ()) -> str | None:
         """The known word that the folded `word`, unknown itself, is one edit away from, two from 10 letters on."""

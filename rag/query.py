@@ -38,7 +38,7 @@ NUMBER_QUESTIONS = frozenset(
         "what_temperature",
     )
 )  # fmt: skip
-_STORY_KINDS = ("cancer", "treatment", "stage")  # what a question takes over from the story told before it
+_STORY_KINDS = ("cancer", "treatment", "stage", "care")  # what a question takes over from the story told before it
 _RARE = 0.95  # of `specificity`: hardly more than once in a million words
 _NAME = re.compile(r"[^\W\d_][^\W_]*(?:[-'][^\W_]+)*|\d+(?:[.,]\d+)*")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -128,17 +128,19 @@ def focus(text: str, language: Language, terms: Terms) -> str:
     size = len(_HAN.findall(text)) if language == "zh" else len(text.split())
     if size < _LONG[language] and (len(asked) == len(parts) or not topical):
         return text
+    if asked and not topical and (first := parts.index(asked[0])):
+        asked = [parts[first - 1], *asked]  # "Is there anything in that?"
     asked = asked or [part for part in parts if _topics(part, language, terms)][-1:] or parts[-1:]
     told = " ".join(part for part in parts if part not in asked)
     named = {kind for part in asked for _, kind in _topics(part, language, terms)}
-    subjects = (name for name, kind in _topics(told, language, terms) if kind in _STORY_KINDS and kind not in named)
+    subjects = (name for name, kind in _topics(told, language, terms, _STORY_KINDS) if kind not in named)
     return " ".join([*dict.fromkeys(subjects), *asked])
 
 
-def _topics(text: str, language: Language, terms: Terms) -> list[tuple[str, str]]:
+def _topics(text: str, language: Language, terms: Terms, kinds: Sequence[str] = TOPIC_KINDS) -> list[tuple[str, str]]:
     """What of medicine a text names, with its kind."""
     matches = ((text[match.start : match.end], kind_of(match, terms)) for match in terms.find(text, language))
-    return [(name, kind) for name, kind in matches if kind in TOPIC_KINDS]
+    return [(name, kind) for name, kind in matches if kind in kinds]
 
 
 def _lines(text: str) -> Iterator[Span]:

@@ -27,11 +27,12 @@ def replaced(now: Topic, named: Sequence[Named], slot: str, base: Topic, terms: 
     edits = [(old[0].start, old[0].end, text), *((one.start, one.end, "") for one in old[1:])]
     if len(old) > 1 and old[-1].end - old[0].start < 40:  # "radiotherapy or chemotherapy" is one place
         edits = [(old[0].start, old[-1].end, text)]
+    is_left = slot == "cancer" and not now.has("corrections")  # what was said of a wrong name is meant of the right one
     for one in base.named:
         if one.slot in others:
             mine = next(o for o in named if o.slot == one.slot)
             edits.append((one.start, one.end, _surface(now, mine, terms)))
-        elif slot == "cancer" and one.slot in OF_DISEASE and (one.slot == "stage" or _touches(one, old, base)):
+        elif is_left and one.slot in OF_DISEASE and (one.slot == "stage" or _touches(one, old, base)):
             edits.append((one.start, one.end, ""))
     return _spliced(base.text, edits, base.language)
 
@@ -54,8 +55,10 @@ def _touches(one: Named, others: Iterable[Named], topic: Topic) -> bool:
 
 
 def _surface(now: Topic, one: Named, terms: Terms) -> str:
-    """As the reader wrote it; where its ending or article would be wrong in the new place, its name."""
-    return now.text[one.start : one.end] if now.language in ("en", "zh") else terms.names(one.concept, now.language)[0]
+    """As the reader wrote it; where that stands for it only, or its ending or article would be wrong in the new place,
+    its name."""
+    written = now.text[one.start : one.end] if now.language in ("en", "zh") else ""
+    return written or terms.names(one.concept, now.language)[0]
 
 
 def _phrase(now: Topic, one: Named, terms: Terms) -> str:

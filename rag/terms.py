@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.inflect import accents_agree
+from rag.frequency import is_another_word
+from rag.inflect import accented, accents_agree
 from rag.language import HAN, align, detect, fold, stopwords
 from rag.lemmas import lemma_keys
 from rag.lexicon import Found, Lexicon, Name, Tokens
@@ -48,6 +49,7 @@ class Terms:
         self.exceptions = exceptions
         self._lexicons: dict[Language, Lexicon] = {}
         self._parts: dict[str, tuple[str, ...]] = {}
+        self._cancers: dict[str, str] = {}
 
     def names(self, concept: str, language: Language) -> tuple[str, ...]:
         """The names of a concept, display name first; none when there is no such concept."""
@@ -80,7 +82,7 @@ class Terms:
         manner = _manner(text)
         for place, names in tuple(found.items()):
             if any(name.needs_capitals or name.written for name in names):
-                found[place] = [name for name in names if _counts(name, text, span(place), manner)]
+                found[place] = [name for name in names if _counts(name, text, span(place), manner, language)]
         if parts:
             places = sorted(found, key=lambda place: (place[0], -place[1]))
         else:
@@ -98,6 +100,16 @@ class Terms:
             ways = (self._split(concept, name) for name in self.names(concept, "en"))
             self._parts[concept] = next((way for way in ways if len(way) > 1), ())
         return self._parts[concept]
+
+    def cancer_of(self, organ: str) -> str | None:
+        """The cancer that goes by an organ's name ("rectum": rectal cancer); None where there is none."""
+        if not self._cancers:
+            cancers = (concept for concept in self.concepts.values() if concept.kind == "cancer")
+            named = {
+                parts[0]: one.id for one in cancers if len(parts := self.parts(one.id)) == 2 and parts[1] == "cancer"
+            }
+            self._cancers = named
+        return self._cancers.get(organ)
 
     def _split(self, concept: str, name: str) -> tuple[str, ...]:
         found = [m for m in self.find(name, "en", parts=True) if m.end - m.start < len(name)]
@@ -151,11 +163,11 @@ def _others(language: Language, folded: str) -> Iterable[Language]:
     return ("zh",) if _HAN.search(folded) else ()
 
 
-def _counts(name: Name, text: str, span: tuple[int, int], manner: str) -> bool:
+def _counts(name: Name, text: str, span: tuple[int, int], manner: str, language: Language) -> bool:
     """A word with other accents is another word. An abbreviation that may be another word counts in capitals only;
     a rare one also in a question typed without any capitals, a common word not even in capitals where all is."""
     surface = text[span[0] : span[1]]
-    if name.written and not accents_agree(surface, name.written):
+    if name.written and not _is_spelt(surface, name.written, language):
         return False
     if not name.needs_capitals:
         return True
@@ -164,6 +176,12 @@ def _counts(name: Name, text: str, span: tuple[int, int], manner: str) -> bool:
     if surface.removesuffix("s").isupper():
         return not (name.is_word and manner == "shouted")
     return not name.is_word and manner == "typed quickly"
+
+
+def _is_spelt(surface: str, name: str, language: Language) -> bool:
+    if not surface.isascii():
+        return accents_agree(surface, name)
+    return not is_another_word(surface.lower(), accented(surface, name), language)
 
 
 def _manner(text: str) -> str:
