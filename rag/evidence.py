@@ -80,7 +80,8 @@ class Evidences:
         candidates = self._candidates(query, found, terms, seen.values())
         chosen = choose(candidates, limit, keep)
         told = [_spoken(seen[one.sentence.source, one.sentence.start], seen.values()) for one in chosen]
-        no_figure = query.asks_number and not any(_FIGURE.search(one.sentence.text) for one in chosen)
+        texts = zip(told, chosen, strict=True)
+        no_figure = query.asks_number and not any(_has_figure(one.sentence.text, query, of.keys) for of, one in texts)
         return Evidence(chosen, assess(terms, told, self._passage(found), no_figure))
 
     def near(self, query: Query, found: Found, keep: float) -> frozenset[tuple[str, int]]:
@@ -142,6 +143,10 @@ class Evidences:
         if seen.sentence.kind == "note" or is_aside(seen.sentence.text, language):
             score *= shares.aside
         return Candidate(seen.sentence, score, language, seen.hit.passage, seen.vector)
+
+
+def _has_figure(text: str, query: Query, keys: frozenset[str]) -> bool:
+    return bool(_FIGURE.search(text)) and not (query.unit and query.unit.isdisjoint(keys))
 
 
 def _own_first(candidates: list[Candidate], language: Language) -> list[Candidate]:

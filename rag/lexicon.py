@@ -122,9 +122,9 @@ def _capitals(name: str, capitals: Collection[str]) -> tuple[bool, bool, bool]:
 
 
 def _written(name: str, kind: str, language: Language) -> str:
-    """A single word in lower case, in the languages whose accents tell words apart; else nothing. A French verb is
-    the same with its participle (aide, aidé)."""
-    if language not in ("fr", "tr") or not name.isalpha() or (kind, language) == ("verb", "fr"):
+    """A name of words alone in lower case, in the languages whose accents tell words apart; else nothing. A French verb
+    is the same with its participle (aide, aidé)."""
+    if language not in ("fr", "tr") or (kind, language) == ("verb", "fr") or not name.replace(" ", "").isalpha():
         return ""
     return name.replace("İ", "i").replace("I", "ı").lower() if language == "tr" else name.lower()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
 
+from rag import answer_types
 from rag.frequency import is_common, segment, specificity
 from rag.language import fold, stopwords
 from rag.lexical import tokens
@@ -28,15 +29,6 @@ TOPIC_KINDS = (
     "cancer", "treatment", "cancer_drug", "drug", "drug_class", "side_effect", "symptom", "stage", "disease",
     "precancer", "anatomy", "laboratory", "procedure", "device", "testing", "vaccine", "pathogen", "hormone",
     "end_of_life",
-)  # fmt: skip
-#: Concepts of questions that only a figure answers.
-NUMBER_QUESTIONS = frozenset(
-    f"word_{name}"
-    for name in (
-        "how_many", "how_much", "how_much_cost", "how_long", "how_long_live", "how_often", "how_old", "what_percentage",
-        "what_dose", "how_likely", "what_time", "how_big", "how_fast", "does_it_last", "what_number",
-        "what_temperature",
-    )
 )  # fmt: skip
 _STORY_KINDS = ("cancer", "treatment", "stage", "care")  # what a question takes over from the story told before it
 _RARE = 0.95  # of `specificity`: hardly more than once in a million words
@@ -65,8 +57,8 @@ class Term:
 @dataclass(frozen=True, slots=True)
 class Query:
     """`text` is the question as understood, `gloss` what is embedded: for an English-only model an English gloss.
-    `asks_number` says that only a figure answers it: how many, how long, what percentage. Of a question that leans on
-    what was said before, `now` is the message alone."""
+    `asks_number` says that only a figure answers it: how many, how long, what percentage; beside it stands one of
+    `unit`, if any. Of a question that leans on what was said before, `now` is the message alone."""
 
     text: str
     language: Language
@@ -74,6 +66,7 @@ class Query:
     gloss: str
     terms: tuple[Term, ...]
     asks_number: bool = False
+    unit: frozenset[str] = frozenset()
     now: Query | None = None
 
 
@@ -84,8 +77,8 @@ def leaning(whole: Query, now: Query, *, is_replaced: bool) -> Query:
     if not any(term.keys & new for term in whole.terms):
         return whole
     terms = (t if t.keys & new or (is_replaced and t.kind == ASPECT) else replace(t, carried=True) for t in whole.terms)
-    number = now.asks_number or (is_replaced and whole.asks_number)
-    return replace(whole, terms=tuple(terms), asks_number=number, now=now)
+    asking = now if now.asks_number or not is_replaced else whole
+    return replace(whole, terms=tuple(terms), asks_number=asking.asks_number, unit=asking.unit, now=now)
 
 
 def understand(text: str, language: Language, terms: Terms, *, english: bool = True, whole: bool = False) -> Query:
@@ -95,10 +88,16 @@ def understand(text: str, language: Language, terms: Terms, *, english: bool = T
     matches = _matches(mended, language, terms)
     gloss = terms.gloss(mended, language) if english and language != "en" else mended
     about = [match for match in matches if kind_of(match, terms) not in FORM_KINDS]
-    wanted = [*_asked(mended, matches), *_concepts(mended, language, about, terms), *_words(mended, language, matches)]
+    wanted = [
+        *_asked(mended, matches),
+        *_named(mended, matches, terms),
+        *_concepts(mended, language, about, terms),
+        *_words(mended, language, matches),
+    ]
     unique = tuple({term.keys: term for term in reversed(wanted)}.values())[::-1]
     keys = [*tokens(mended, language), *(f"#{match.concept}" for match in about)]
-    return Query(mended, language, tuple(keys), gloss, unique, any(m.concept in NUMBER_QUESTIONS for m in matches))
+    number, unit = answer_types.asks_number(matches), answer_types.unit(mended, matches)
+    return Query(mended, language, tuple(keys), gloss, unique, number, unit)
 
 
 def _matches(text: str, language: Language, terms: Terms) -> list[Match]:
@@ -186,6 +185,12 @@ def _asked(text: str, matches: Sequence[Match]) -> Iterator[Term]:
     for match in matches:
         if match.concept in _aspects() and meanings[match.start, match.end] == 1:
             yield Term(text[match.start : match.end], _aspects()[match.concept], ASPECT)
+
+
+def _named(text: str, matches: Sequence[Match], terms: Terms) -> Iterator[Term]:
+    """What it asks the names of: which drugs."""
+    for surface, keys in answer_types.names(text, matches, terms):
+        yield Term(surface, keys, ASPECT)
 
 
 def _concepts(text: str, language: Language, matches: Sequence[Match], terms: Terms) -> Iterator[Term]:

@@ -179,9 +179,11 @@ def _counts(name: Name, text: str, span: tuple[int, int], manner: str, language:
 
 
 def _is_spelt(surface: str, name: str, language: Language) -> bool:
+    """Whether each word of a text is that of the name by its accents, or for want of any."""
+    pairs = list(zip(surface.split(), name.split(), strict=False))
     if not surface.isascii():
-        return accents_agree(surface, name)
-    return not is_another_word(surface.lower(), accented(surface, name), language)
+        return all(accents_agree(word, own) for word, own in pairs)
+    return not any(is_another_word(word.lower(), accented(word, own), language) for word, own in pairs)
 
 
 def _manner(text: str) -> str:
