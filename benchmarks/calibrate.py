@@ -24,8 +24,8 @@ FOLDS, RIDGE = 10, 1.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    files = [Path(f"tests/questions/{name}.jsonl") for name in ("dev", "lay", "blind")]
-    files.append(Path("tests/conversations/followups_blind_dev.jsonl"))
+    files = [Path(f"tests/questions/{name}.jsonl") for name in ("dev", "lay", "blind", "near")]
+    files += (Path(f"tests/conversations/followups_{name}_dev.jsonl") for name in ("blind", "second"))
     parser.add_argument("--questions", type=Path, nargs="+", default=files)
     parser.add_argument("--corpus", type=Path, default=Path("seeds"))
     args = parser.parse_args()

@@ -21,6 +21,7 @@ from rag.types import Hit, Language, Sentence
 _FIGURE = re.compile(r"[0-9]")
 _TWIN = 0.87  # cosine from which sentences of two languages say the same
 _AHEAD = 1e-3  # of a score, so that the reader's own language comes first
+_NEAREST = 3  # sentences whose cosines count for the chance of an answer
 _CACHED = 20_000  # sentences whose keys are kept in memory
 
 
@@ -82,7 +83,7 @@ class Evidences:
         told = [_spoken(seen[one.sentence.source, one.sentence.start], seen.values()) for one in chosen]
         texts = zip(told, chosen, strict=True)
         no_figure = query.asks_number and not any(_has_figure(one.sentence.text, query, of.keys) for of, one in texts)
-        return Evidence(chosen, assess(terms, told, self._passage(found), no_figure))
+        return Evidence(chosen, assess(terms, told, self._nearest(found, seen.values()), no_figure))
 
     def near(self, query: Query, found: Found, keep: float) -> frozenset[tuple[str, int]]:
         """Source and start of every sentence of the hits that scores at least `keep` times as well as the best."""
@@ -97,12 +98,15 @@ class Evidences:
         seen = (s for hit, n in zip(found.hits, found.numbers, strict=True) for s in self._seen(hit, n, found.vector))
         return {(s.sentence.source, s.sentence.start): s for s in seen if s.sentence.kind != "heading"}
 
-    def _passage(self, found: Found) -> float | None:
-        """The cosine of the nearest passage; None where there is none, or where it was not calibrated."""
+    def _nearest(self, found: Found, seen: Collection[Seen]) -> tuple[float, float] | None:
+        """The cosine of the nearest passage and the mean of the nearest sentences; None where there is none, or where
+        it was not calibrated."""
         vectors = self._retriever.index.vectors
         if vectors is None or found.vector is None or not found.numbers or not self._calibrated:
             return None
-        return float(max(vectors[number] @ found.vector for number in found.numbers))
+        passage = float(max(vectors[number] @ found.vector for number in found.numbers))
+        nearest = sorted((one.near for one in seen), reverse=True)[:_NEAREST]
+        return passage, sum(nearest) / max(1, len(nearest))
 
     def _candidates(
         self, query: Query, found: Found, terms: Sequence[Weighed], seen: Collection[Seen]

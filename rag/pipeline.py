@@ -30,13 +30,13 @@ from rag.writer import Task, Text, Writer, open_writer
 if TYPE_CHECKING:
     from rag.index import Index
 
-ANSWERS_FROM = 0.4  # the least chance that the sentences found answer the question (benchmarks/calibrate.py)
+ANSWERS_FROM = 0.42  # the least chance that the sentences found answer the question (benchmarks/calibrate.py)
 _CITED = ("answered", "boundary")
 _NOTHING_FURTHER = Decision("about.no_more", "nothing further was found", "about")
 ALONE_FROM = 0.1  # a question that may be a new one is read as one where that is so much likelier to be answered
 _NEAR = 0.6  # how much of the best score a sentence has that may stand in for one of a model
 FURTHER_KEEP = 0.6  # how much of the best score a sentence has that is shown when more is asked for
-PERSONAL_FROM = 0.35  # for a personal question: what the documents say in general on its topic
+PERSONAL_FROM = 0.4  # for a personal question: what the documents say in general on its topic
 
 
 @dataclass(frozen=True, slots=True)

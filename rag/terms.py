@@ -31,6 +31,10 @@ _TYPED_QUICKLY = 200
 _TELLING_KINDS, _TELLING_WORTH = frozenset({"question", "conversation", "phrase", "verb"}), 0.7
 
 
+#: What everything is named with: a text that speaks of treatment and of cancer does not speak of heat therapy for cancer.
+_GENERIC = frozenset({"treatment", "cancer", "tumor", "cancer_cell", "med_disease", "drug_medicine", "adj_new"})
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """`text[start:end]` names a concept."""
@@ -118,7 +122,8 @@ class Terms:
         if any(fold(word) not in stopwords("en") for word in rest.split()):
             return ()
         longest = [m for m in found if not any(o.start <= m.start and m.end <= o.end and o != m for o in found)]
-        return tuple(dict.fromkeys(m.concept for m in longest if m.concept != concept))
+        parts = tuple(dict.fromkeys(m.concept for m in longest if m.concept != concept))
+        return parts if set(parts) - _GENERIC else ()
 
     def _worth(self, name: Name) -> float:
         return _TELLING_WORTH if self.concepts[name.concept].kind in _TELLING_KINDS else 1.0
