@@ -11,7 +11,7 @@ from typing import Any
 from rag.tables import read_table
 from rag.terms import Match, Terms
 
-_NEAR = 3  # words that may stand between what asks and what is asked for: "which other chemotherapy drugs"
+_NEAR = 1  # words that may stand between what asks and what is asked for
 _BREAK = re.compile(r"[,;:.!?，；：。！？、\n]")
 _HAN = re.compile("[\u3400-\u9fff]")
 
@@ -31,32 +31,28 @@ def unit(text: str, matches: Sequence[Match]) -> frozenset[str]:
     minutes"; none where it is asked for no unit."""
     asks = [match for match in matches if match.concept in _data()["numbers"]]
     units: list[str] = _data()["units"]
-    for match in matches:
-        if not any(_stand_together(text, ask, match) for ask in asks):
-            continue
-        if match.concept in units:
-            place = units.index(match.concept)
-            return frozenset(f"#{concept}" for concept in units[max(0, place - 1) : place + 2])
-        if match.concept in _data()["counted"]:
-            return frozenset([f"#{match.concept}"])
-    return frozenset()
+    units = (set(row) for row in _data()["units"])
+    fitting = (row for row in units for m in matches if m.concept in row and any(_near(text, a, m) for a in asks))
+    return frozenset(f"#{concept}" for concept in next(fitting, ()))
 
 
 def names(text: str, matches: Sequence[Match], terms: Terms) -> Iterator[tuple[str, frozenset[str]]]:
     """What the question asks the names of, as written ("which drugs"), and the keys of all such names."""
     table = _data()["names"]
-    asks = [match for match in matches if match.concept in table["asked"]]
+    asks = [(match, _NEAR) for match in matches if match.concept in table["asked"]]
+    asks += ((match, 0) for match in matches if match.concept in table["asked_at_once"])
     for match in matches:
         is_class = terms.concepts[match.concept].kind == table["class"]
-        if is_class and any(_stand_together(text, ask, match) for ask in asks):
+        if is_class and any(_near(text, ask, match, most) for ask, most in asks):
             left_out = {match.concept, *table["generic"]}
             members = (one.id for one in terms.concepts.values() if one.kind in table["members"])
             yield text[match.start : match.end], frozenset(f"#{one}" for one in members if one not in left_out)
 
 
-def _stand_together(text: str, ask: Match, thing: Match) -> bool:
-    """Whether `thing` follows `ask` at once or after a few words of the same clause; "hangi ilaç", "有哪些药"."""
+def _near(text: str, ask: Match, thing: Match, most: int = _NEAR) -> bool:
+    """Whether `thing` follows `ask` after at most so many words of the same clause: "hangi ilaç", "which chemo drugs".
+    """
     between = text[ask.end : thing.start]
     if ask.start > thing.start or _BREAK.search(between):
         return False
-    return len(between.split()) + len(_HAN.findall(between)) // 2 <= _NEAR
+    return len(between.split()) + len(_HAN.findall(between)) // 2 <= most

@@ -48,8 +48,8 @@ class Spoken:
 class Signals:
     """What speaks for an answer and against it. Of the chosen sentence that holds most of the question: how many of its
     terms it holds, as log(1 + number), the weight of the things that it does not, as log(1 + weight), and whether it is
-    silent on the aspect asked for. The weight of the things that none of the chosen sentences holds, as log(1 + weight).
-    Whether no document knows a name, or a treatment, test or stage, of the question. Whether a figure is asked for and
+    silent on the aspect asked for. The weight of the things that none of the chosen sentences holds, as
+    log(1 + weight). Whether no document knows a name, or a treatment, test or stage, of the question. Whether a figure is asked for and
     none is there. The cosines of the nearest passage and, as a mean, of the nearest three sentences, 0 to 1."""
 
     held: float
@@ -90,7 +90,9 @@ MEANS_KINDS = frozenset({"treatment", "procedure", "test", "testing", "vaccine",
 #: Kinds of what a reader is told of that no document names it.
 _SAID = NAME_KINDS | MEANS_KINDS | frozenset(TOPIC_KINDS) | {ASPECT}
 _SILENT = Spoken(frozenset(), frozenset())
-_NAMES = ("held", "missing", "silent", "no aspect", "no name", "no means", "no figure", "nearest passage", "nearest sentences")
+_NAMES = (
+    "held", "missing", "silent", "no aspect", "no name", "no means", "no figure", "nearest passage", "nearest sentences"
+)  # fmt: skip
 
 
 def weigh(query: Query, idf: Callable[[str], float], ceiling: float) -> tuple[Weighed, ...]:

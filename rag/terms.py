@@ -31,7 +31,7 @@ _TYPED_QUICKLY = 200
 _TELLING_KINDS, _TELLING_WORTH = frozenset({"question", "conversation", "phrase", "verb"}), 0.7
 
 
-#: What everything is named with: a text that speaks of treatment and of cancer does not speak of heat therapy for cancer.
+#: What everything is named with: a text on the treatment of cancer does not speak of heat therapy for cancer.
 _GENERIC = frozenset({"treatment", "cancer", "tumor", "cancer_cell", "med_disease", "drug_medicine", "adj_new"})
 
 
