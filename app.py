@@ -165,8 +165,7 @@ async def start() -> None:
 
 
 def kept(name: str, make: Callable[[], _T]) -> _T:
-    """What a conversation has one of. The first question may come before Chainlit has said that the chat has started.
-    """
+    """What a conversation has one of; its first question may come before Chainlit has said that it has started."""
     if cl.user_session.get(name) is None:
         cl.user_session.set(name, make())
     found: _T = cl.user_session.get(name)

@@ -50,8 +50,7 @@ def names(text: str, matches: Sequence[Match], terms: Terms) -> Iterator[tuple[s
 
 
 def _near(text: str, ask: Match, thing: Match, most: int = _NEAR) -> bool:
-    """Whether `thing` follows `ask` after at most so many words of the same clause: "hangi ilaç", "which chemo drugs".
-    """
+    """Whether `thing` follows `ask` after at most so many words of its clause: "hangi ilaç", "which chemo drugs"."""
     between = text[ask.end : thing.start]
     if ask.start > thing.start or _BREAK.search(between):
         return False

@@ -48,9 +48,9 @@ class Spoken:
 class Signals:
     """What speaks for an answer and against it. Of the chosen sentence that holds most of the question: how many of its
     terms it holds, as log(1 + number), the weight of the things that it does not, as log(1 + weight), and whether it is
-    silent on the aspect asked for. The weight of the things that none of the chosen sentences holds, as
-    log(1 + weight). Whether no document knows a name, or a treatment, test or stage, of the question. Whether a figure is asked for and
-    none is there. The cosines of the nearest passage and, as a mean, of the nearest three sentences, 0 to 1."""
+    silent on the aspect asked for. The weight of the things that none of the chosen sentences holds, likewise. Whether
+    no document knows a name, or a treatment, test or stage, of the question. Whether a figure is asked for and none is
+    there. The cosines of the nearest passage and, as a mean, of the nearest three sentences, 0 to 1."""
 
     held: float
     missing: float

@@ -26,6 +26,7 @@ _WHOLE = 400  # characters of a reading up to which all of it is searched for
 _SOMEBODY = ("who.", "case.", "role.")
 _GENERAL = ("frame.general",)
 _PERSONAL = (*_SOMEBODY, "ask.")
+_ADVICE = ("ask.advice", "ask.choice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +135,16 @@ class Hearing:
         so many words, or of people in general, is no personal question for what was said before it."""
         if not history or (reading.is_glued and not decision):
             return decision
+        alone = self.guard.before(question, language)
+        is_own = alone and alone.outcome == "boundary" and alone.rule != _STORY
+        is_own = is_own and self._signs(question, language, _SOMEBODY)
+        if is_own and (not reading.is_replaced or self._signs(question, language, _ADVICE)):
+            return alone
         if reading.is_replaced:
             said = (turn.content for turn in history if turn.role == "user")
             whole = self.guard.before(reading.text, language, history)
             is_somebodys = any(self._signs(text, language, _SOMEBODY) for text in (reading.text, *said))
             return whole if whole and whole.outcome == "boundary" and is_somebodys else None
-        alone = self.guard.before(question, language)
-        is_own = alone and alone.outcome == "boundary" and alone.rule != _STORY
-        if is_own and self._signs(question, language, _SOMEBODY):
-            return alone
         if not alone and (self._signs(question, language, _GENERAL) or not self._signs(question, language, _PERSONAL)):
             return None
         if reading.text == question:

@@ -100,8 +100,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 @lru_cache(maxsize=64)
 def _read(path: Path, _stamp: tuple[int, ...]) -> Template:
-    """Reading YAML and Jinja takes longer than answering; files are looked at for every question, and mostly the same.
-    """
+    """Reading YAML and Jinja takes longer than answering; files are looked at for every question, mostly the same."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
