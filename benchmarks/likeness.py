@@ -31,6 +31,8 @@ from rag.types import LANGUAGES, Language, Turn
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 DEVELOPED = [TESTS / "guard" / f"{name}.jsonl" for name in ("dev", "held", "more", "blind_dev", "plain")]
 DEVELOPED += [TESTS / "questions" / f"{name}.jsonl" for name in ("dev", "lay")]
+#: Only the weights are fitted on these: in the likeness they took more from emergencies than they gave to the others.
+WEIGHED = [TESTS / "guard" / "third_dev.jsonl", TESTS / "questions" / "near.jsonl"]
 #: The patterns were written with these in view: what they say there is too good to be believed in full.
 SEEN, SEEN_WEIGHT = "guard-dev", 0.2
 OUTCOMES = {"boundary": "personal", "declined": "personal", "emergency": "emergency", "about": "about"}
@@ -40,12 +42,13 @@ RIDGE = 2.0
 GROUPS = ("ask", "pair.", "near.", "role.", "who.", "case.", "shape.", "feel.", "frame.", "like.")
 #: The share of plain questions, of those not fitted on, that may be taken personally. They are harder than those people
 #: ask: a third of them was written to be mistaken.
-FALSE_ALARMS = 0.03
+FALSE_ALARMS = 0.04
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A question, what it is (`personal`, `plain`, `emergency`, `about`), and the fold that does not learn from it."""
+    """A question, what it is (`personal`, `plain`, `emergency`, `about`), the fold that does not learn from it, and
+    whether the others do."""
 
     id: str
     language: Language
@@ -53,6 +56,7 @@ class Row:
     history: tuple[Turn, ...]
     kind: str
     fold: int
+    is_learned: bool
 
 
 def main() -> None:
@@ -75,7 +79,7 @@ def main() -> None:
 
 
 def rows() -> Iterator[Row]:
-    for path in DEVELOPED:
+    for path in [*DEVELOPED, *WEIGHED]:
         place: Counter[str] = Counter()
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
@@ -83,7 +87,7 @@ def rows() -> Iterator[Row]:
             place[row["lang"]] += 1
             history = tuple(Turn(turn["role"], turn["content"]) for turn in row["history"])
             kind = row.get("kind") or OUTCOMES.get(row["outcome"][0], "plain")
-            yield Row(row["id"], row["lang"], row["question"], history, kind, fold)
+            yield Row(row["id"], row["lang"], row["question"], history, kind, fold, path in DEVELOPED)
 
 
 def sentences(guard: Guard) -> Iterator[tuple[str, str]]:
@@ -102,7 +106,7 @@ def learned(guard: Guard, every: Sequence[Row], likeness: Likeness) -> Iterator[
     """Development questions that stand alone: fold, kind and text. Which danger an emergency is of, their files do not
     say: it is the one of which `likeness` finds the examples more alike."""
     for row in every:
-        if not row.history:
+        if row.is_learned and not row.history:
             text = text_of(guard, row.question, row.language)
             shares = likeness.of(text)
             danger = max(("self_harm", "body"), key=shares.__getitem__)

@@ -19,6 +19,7 @@ _KIND_WEIGHT = {
 }  # fmt: skip
 _LEAST = {**dict.fromkeys(TOPIC_KINDS, 1.0), ASPECT: 2.0}
 _KIN = 0.5  # of a term's weight, where a text has a near synonym of it only
+_TITLED = 0.5  # likewise, where only the title names a treatment: the page says more of it than of others
 _CARRIED = 0.4  # of its weight, where it was named before and not in the message
 _UNSURE = 0.3  # of its weight, where a word has an everyday meaning as well
 #: Kinds of what has a name of its own: a text that lacks it speaks of something else.
@@ -141,7 +142,10 @@ def _degree(weighed: Weighed, keys: Set[str], context: Set[str], around: Set[str
     about = about | around if term.carried and term.kind != "treatment" else about
     if not term.keys.isdisjoint(about) or (term.parts and all(not part.isdisjoint(about) for part in term.parts)):
         return 1.0
-    return 0.0 if term.kin.isdisjoint(about) else _KIN
+    if not term.kin.isdisjoint(about):
+        return _KIN
+    is_titled = term.kind == "treatment" and not term.carried and not term.keys.isdisjoint(context)
+    return _TITLED if is_titled else 0.0
 
 
 def assess(

@@ -36,6 +36,7 @@ class Shares:
     context: float = 0.5  # of what a term counts that only the title or heading holds
     lead: float = 0.5  # of what a sentence gains from the nearer one it hangs on
     figure: float = 0.1  # what a sentence with a figure gains where a figure is asked for
+    stranger: float = 0.85  # what is left of a sentence that does not speak of the cancer asked about
     aside: float = 0.7  # what is left of a sentence that asks, or speaks of its own article or its author
 
 
@@ -144,9 +145,16 @@ class Evidences:
         score += shares.passage * seen.hit.score / best + shares.same_language * (language == query.language)
         if query.asks_number and _FIGURE.search(seen.sentence.text):
             score += shares.figure
+        if any(not is_held(t, seen.keys, seen.context, seen.around) for t in terms if _is_subject(t)):
+            score *= shares.stranger
         if seen.sentence.kind == "note" or is_aside(seen.sentence.text, language):
             score *= shares.aside
         return Candidate(seen.sentence, score, language, seen.hit.passage, seen.vector)
+
+
+def _is_subject(weighed: Weighed) -> bool:
+    term = weighed.term
+    return term.kind == "cancer" and term.sure and not term.carried
 
 
 def _has_figure(text: str, query: Query, keys: frozenset[str]) -> bool:
