@@ -96,7 +96,7 @@ class Lexicon(NamedTuple):
             while begun and j < len(words) and _joined(folded[tokens.ends[j - 1] : tokens.starts[j]], words[j - 1]):
                 longer = [f"{key} {more}" for key in begun for more in keyed[j]]
                 j += 1
-                if ended := [name for key in longer for name in names.get(key, ())]:
+                if ended := next((names[key] for key in longer if key in names), None):
                     found[i, j] = [*found.get((i, j), ()), *ended]
                 begun = [key for key in longer if key in beginnings]
 

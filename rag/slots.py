@@ -27,7 +27,7 @@ def replaced(now: Topic, named: Sequence[Named], slot: str, base: Topic, terms: 
     edits = [(old[0].start, old[0].end, text), *((one.start, one.end, "") for one in old[1:])]
     if len(old) > 1 and old[-1].end - old[0].start < 40:  # "radiotherapy or chemotherapy" is one place
         edits = [(old[0].start, old[-1].end, text)]
-    is_left = slot == "cancer" and not now.has("corrections")  # what was said of a wrong name is meant of the right one
+    is_left = slot == "cancer" and new[0].start < new[0].end  # what was said of a wrong organ is meant of the right one
     for one in base.named:
         if one.slot in others:
             mine = next(o for o in named if o.slot == one.slot)

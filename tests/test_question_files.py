@@ -17,7 +17,7 @@ Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 FILES = {"dev": 200, "test": 240}
 #: More development questions: in lay words and near misses; and by writers who had not seen the program.
-MORE = ("lay", "blind")
+MORE = ("lay", "blind", "near")
 LATER = "later"  # more test questions: lay words, near misses, each pair of languages
 LANGUAGES = ("en", "fr", "zh", "tr")
 OUTCOMES = ("answered", "boundary", "declined", "not_in_corpus", "emergency", "about")
@@ -37,7 +37,7 @@ FRENCH = "003_6eb9180543203b31.txt"
 PAIRS = {(asked, held) for asked in LANGUAGES for held in ("en", "fr", "zh")}
 
 in_each_file = pytest.mark.parametrize("name", FILES)
-in_every_file = pytest.mark.parametrize("name", [*FILES, *MORE, LATER])
+in_every_file = pytest.mark.parametrize("name", [*FILES, *MORE, LATER, "near_held"])
 
 
 @cache
