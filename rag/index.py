@@ -34,10 +34,10 @@ __all__ = ["Index", "Info", "build", "open_index", "peek", "store_of"]
 _PACKAGE = Path(__file__).parent
 #: What decides, beside corpus and settings, what an index holds: this code, its data, and formats of two libraries.
 CODE = (
-    *("tables", "corpus", "clean", "orders", "split", "fold", "signs", "language", "inflect", "lemmas", "lexicon"),
-    *("vocabulary", "terms", "tokens", "translations", "lexical", "searchable", "contents", "builder"),
+    *("tables", "corpus", "clean", "orders", "split", "fold", "signs", "language", "frequency", "inflect", "lemmas"),
+    *("lexicon", "vocabulary", "terms", "tokens", "translations", "lexical", "searchable", "contents", "builder"),
 )
-_LIBRARIES = ("bm25s", "chromadb", "simplemma")
+_LIBRARIES = ("bm25s", "chromadb", "simplemma", "wordfreq")
 log = logging.getLogger(__name__)
 
 
