@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import unicodedata
@@ -23,6 +24,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Most bytes of a body or of one message of a websocket, of a query, and of all headers.
 BODY_LIMIT, QUERY_LIMIT, HEADER_LIMIT = 4 * FRAME_LIMIT, 8_192, 32_768
+BODY_SECONDS = 20.0  # that a part of a body is waited for
 #: All that the page asks for; the other routes of Chainlit and its framework (uploads, elements, MCP, schema, its
 #: answer to any address) are never reached.
 OPEN = frozenset(
@@ -119,6 +121,8 @@ class Door:
             return 413
         if rules.hosts is not None and _without_port(headers.get("host", "")) not in rules.hosts:
             return 421
+        if scope.get("method") == "POST" and not headers.get("content-length", "").isdecimal():
+            return 411
         if path.startswith(_SOCKET):
             return None if self._is_ours(headers) else 403
         if reads:
@@ -146,6 +150,8 @@ class Door:
             await self._app(scope, _bounded(scope, receive, send), reply)
         except _TooLargeError:
             await reply.instead(413)
+        except _TooSlowError:
+            await reply.instead(408)
         except Exception as error:
             code = incident(error)
             await reply.instead(500, code)
@@ -174,14 +180,22 @@ class _TooLargeError(Exception):
     """A body goes on beyond the limit."""
 
 
+class _TooSlowError(Exception):
+    """The rest of a body does not come."""
+
+
 def _bounded(scope: Scope, receive: Receive, send: Send) -> Receive:
-    """`receive` up to the limit, whatever length was announced."""
-    seen = 0
+    """`receive` up to the limit, whatever length was announced, and no longer than is patient."""
+    seen, is_whole = 0, scope["type"] != "http"
 
     async def receiving() -> Any:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, is_whole
+        try:
+            message = await asyncio.wait_for(receive(), None if is_whole else BODY_SECONDS)
+        except TimeoutError as error:
+            raise _TooSlowError from error
         if message["type"] == "http.request":
+            is_whole = not message.get("more_body", False)
             seen += len(message.get("body") or b"")
             if seen > BODY_LIMIT:
                 raise _TooLargeError

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -157,12 +159,47 @@ def test_an_error_is_a_code_for_the_reader_and_its_place_in_the_log(
     assert "_broken" in caplog.text
 
 
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.door.BODY_SECONDS", 0.01)
+    sent: list[Any] = []
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def reads(scope: Any, receive: Any, _send: Any) -> None:
+        await receive()
+
+    scope = {"type": "http", "method": "POST", "path": "/set-session-cookie", "query_string": b"", "scheme": "http"}
+    asyncio.run(Door(reads, rules=Rules())({**scope, "headers": [(b"content-length", b"9")]}, never, send))
+    assert sent[0]["status"] == 408
+
+
+@pytest.mark.parametrize("path", ["/ws/socket.io/", "/set-session-cookie"])
+@pytest.mark.parametrize("length", [None, "", "-1", "one"])
+def test_a_body_without_a_length_is_refused(path: str, length: str | None) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def reached(*_: Any) -> None:
+        raise AssertionError
+
+    headers = [] if length is None else [(b"content-length", length.encode())]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers, "scheme": "http"}
+    asyncio.run(Door(reached, rules=Rules())(scope, reached, send))
+    assert sent[0]["status"] == 411
+
+
 def test_a_body_is_bounded_whatever_length_is_announced(client: TestClient) -> None:
     assert client.post("/set-session-cookie", content=b"x" * BODY_LIMIT).text == str(BODY_LIMIT)
     assert client.post("/set-session-cookie", content=b"x" * (BODY_LIMIT + 1)).status_code == 413
     chunked = client.post("/set-session-cookie", content=(b"x" * 65_536 for _ in range(BODY_LIMIT // 65_536 + 1)))
     assert "content-length" not in chunked.request.headers
-    assert chunked.status_code == 413
+    assert chunked.status_code == 411
 
 
 def test_headers_are_bounded(client: TestClient) -> None:

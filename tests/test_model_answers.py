@@ -84,8 +84,10 @@ def assert_proved(answer: Answer) -> None:
         cited = [c for c in answer.citations if c.number in sentence.citations]
         assert cited and 0 <= sentence.support <= 1
         texts = [text for c in cited for text in (c.quote, c.translation) if text]
-        assert sentence.text in texts or checker.check(sentence.text, texts).verdict == "supported" or any(
-            sentence.verdict == verdict for verdict in ("verbatim", "translated")
+        assert (
+            sentence.text in texts
+            or checker.check(sentence.text, texts).verdict == "supported"
+            or any(sentence.verdict == verdict for verdict in ("verbatim", "translated"))
         )
         assert f"{sentence.text} [" in answer.text
 
