@@ -86,7 +86,7 @@ class Guard:
         earlier = [self.read(turn, language) for turn in said]
         return (
             self._emergency(now, earlier)
-            or _unusable(question, self.table.limits["message"])
+            or _unusable(question, self.table.limits["message"], may_be_bare=bool(earlier))
             or _ordered(now)
             or self._about(now, language)
             or self._personal(now, earlier)
@@ -212,14 +212,16 @@ def _size(text: str) -> float:
     return len(_HAN.sub(" ", text).split()) + len(_HAN.findall(text)) / 1.5
 
 
-def _unusable(question: str, longest: int) -> Decision | None:
-    """A message that nothing can be done with: empty, too long, or no writing at all."""
+def _unusable(question: str, longest: int, *, may_be_bare: bool) -> Decision | None:
+    """A message that nothing can be done with: empty, too long, or no writing at all; a bare number says something
+    after a question only."""
     if len(question) > longest:
         return Decision("input.too_long", f"more than {longest} characters", "about")
     visible = [char for char in question if not char.isspace()]
     if not any(char.isprintable() for char in visible):
         return Decision("input.empty", "nothing visible", "about")
     letters = sum(char.isalnum() for char in visible)
-    if "\x00" in question or letters < len(visible) / 4:
+    is_bare = not may_be_bare and not any(char.isalpha() for char in visible)
+    if "\x00" in question or letters < len(visible) / 4 or is_bare:
         return Decision("input.unreadable", "hardly any letters", "about")
     return None

@@ -80,6 +80,14 @@ def test_small_talk_needs_no_documents(language, question):
     assert outcome(question, language) == "about"
 
 
+@pytest.mark.parametrize("message", ["1. 1. 1.", "4", "39,5", "112"])
+def test_a_bare_number_says_nothing_by_itself(message):
+    found = guard().before(message, "en")
+    assert found and found.rule == "input.unreadable"
+    after = guard().before(message, "en", [Turn("user", "how is stage 3 mesothelioma treated?")])
+    assert after is None or after.rule != "input.unreadable"
+
+
 def test_the_case_may_stand_in_an_earlier_turn():
     assert outcome("Should I take it?", "en", "I have stage 4 mesothelioma and they offer me chemo.") == "boundary"
 
