@@ -1,6 +1,6 @@
 """Many readers at once: real socket clients, with think time, against the real application in a process of its own.
 
-    python benchmarks/load.py [--chats 100] [--seconds 600] [--short 5000] [--idle 300] [--think 5:15] [--model 20]
+    python benchmarks/load.py [--chats 100] [--seconds 600] [--short 5000] [--idle 300] [--think 10:30] [--model 20]
 
 Prints errors, percentiles to the first sentence and to the end, the answerer's own time in the same run, memory, and
 how many conversations are left at the end. `--model N` puts a model behind it that writes N tokens a second.
@@ -160,6 +160,12 @@ def served(settings: dict[str, str]) -> Iterator[Server]:
                 process.wait(timeout=30)
 
 
+def _ticks() -> tuple[int, int]:
+    """Of the machine's processors since it started: ticks in all, and those that its host gave to other machines."""
+    first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
+    return sum(map(int, first)), int(first[7])
+
+
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
@@ -293,15 +299,18 @@ def main() -> None:
     parser.add_argument("--short", type=int, default=0, help="conversations of one question, spread over the time")
     parser.add_argument("--idle", type=int, default=0, help="conversations that say nothing")
     parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--think", default="5:15", metavar="LOW:HIGH", help="seconds between answer and question")
+    parser.add_argument("--think", default="10:30", metavar="LOW:HIGH", help="seconds between answer and question")
     parser.add_argument("--model", type=float, metavar="TOKENS", help="a model that writes so many tokens a second")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         return serve(options.serve)
     with model_at(options.model) as settings, served(settings) as server:
+        before = _ticks()
         figures = asyncio.run(drive(server, options))
+        whole, taken = (now - then for now, then in zip(_ticks(), before, strict=True))
         report(figures, server)
+        print(f"the machine's host gave {100 * taken / max(1, whole):.0f} % of its processors' time to others")
     return None
 
 

@@ -30,9 +30,8 @@ def unit(text: str, matches: Sequence[Match]) -> frozenset[str]:
     """Keys of which a text must hold one beside a figure, where a number of something is asked for: "how many
     minutes"; none where it is asked for no unit."""
     asks = [match for match in matches if match.concept in _data()["numbers"]]
-    units: list[str] = _data()["units"]
-    units = (set(row) for row in _data()["units"])
-    fitting = (row for row in units for m in matches if m.concept in row and any(_near(text, a, m) for a in asks))
+    things = ((row, match) for row in _data()["units"] for match in matches if match.concept in row)
+    fitting = (row for row, thing in things if any(_near(text, ask, thing) for ask in asks))
     return frozenset(f"#{concept}" for concept in next(fitting, ()))
 
 

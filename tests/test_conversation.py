@@ -46,6 +46,14 @@ FOLLOW_UPS: list[tuple[Language, str, str, set[str], set[str]]] = [
     ("zh", "二期间皮瘤怎么治疗?", "我是说四期", {"#mesothelioma", "#stage_4"}, {"#stage_2"}),
     ("tr", "Mezotelyomada kemoterapi işe yarar mı?", "peki ya cerrahi?", {"#mesothelioma", "#surgery"},
      {"#chemotherapy"}),
+    ("en", "Is radiotherapy given for rectal cancer that has spread to the liver?", "sorry, I meant the oesophagus",
+     {"#esophageal_cancer", "#radiotherapy", "#liver_metastasis"}, {"#rectal_cancer"}),
+    ("fr", "La chimio marche-t-elle dans le cancer de la vessie ?", "et le pancréas ?",
+     {"#pancreatic_cancer", "#chemotherapy"}, {"#bladder_cancer"}),
+    ("zh", "食道癌跑到肝脏,放疗有帮助吗", "不是啦,我问的是直肠,不是食道", {"#rectal_cancer", "#radiotherapy"},
+     {"#esophageal_cancer"}),
+    ("tr", "İmmünoterapi yemek borusu kanserinde sağkalımı uzatır mı?", "pankreas diyecektim, yemek borusu değil",
+     {"#pancreatic_cancer", "#immunotherapy"}, {"#esophageal_cancer"}),
     ("tr", "Mezotelyomada kemoterapi işe yarar mı?", "neden?", {"#mesothelioma", "#chemotherapy"}, set()),
 ]  # fmt: skip
 

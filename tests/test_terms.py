@@ -424,3 +424,27 @@ def test_a_row_of_other_columns_is_named_with_file_and_line(tmp_path, text):
     (tmp_path / "a.tsv").write_text(text or "\n", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"a\.tsv:\d"):
         load_terms(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_found"),
+    [
+        ("bülan", False),
+        ("sağkalım", True),
+        ("sagkalim", True),
+        ("tumor", True),
+        ("başladık", False),
+        ("yarıyor", False),
+    ],
+)
+def test_a_turkish_word_is_what_it_is_though_typed_without_accents(terms: Terms, typed: str, is_found: bool):
+    kinds = {terms.concepts[match.concept].kind for match in terms.find(typed, "tr")}
+    assert bool(kinds & {"stage", "disease", "cancer", "symptom", "anatomy"}) == is_found
+
+
+@pytest.mark.parametrize(
+    ("organ", "cancer"),
+    [("rectum", "rectal_cancer"), ("esophagus", "esophageal_cancer"), ("lung", "lung_cancer"), ("hair", None)],
+)
+def test_an_organ_names_its_cancer(terms: Terms, organ: str, cancer: str | None):
+    assert terms.cancer_of(organ) == cancer
