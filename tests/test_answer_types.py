@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
+from core_world import vocabulary
 
 from rag.query import ASPECT, Query, understand
-from rag.terms import Terms, load_terms
 from rag.types import Language
 
 
-@cache
-def terms() -> Terms:
-    return load_terms()
-
-
 def asked(question: str, language: Language) -> Query:
-    return understand(question, language, terms())
+    return understand(question, language, vocabulary())
 
 
 SHORT, LONG = "#noun_minute", "#noun_week"
@@ -65,7 +58,7 @@ def names(question: str, language: Language) -> frozenset[str]:
 def test_which_drugs_wants_their_names(language: Language, question: str):
     wanted = names(question, language)
     assert "#cancer_drug" not in wanted and "#drug_medicine" not in wanted
-    assert any(terms().concepts[key[1:]].kind == "cancer_drug" for key in wanted)
+    assert any(vocabulary().concepts[key[1:]].kind == "cancer_drug" for key in wanted)
 
 
 @pytest.mark.parametrize(

@@ -159,39 +159,47 @@ def test_an_error_is_a_code_for_the_reader_and_its_place_in_the_log(
     assert "_broken" in caplog.text
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.door.BODY_SECONDS", 0.01)
+def _status(receive: Any, path: str = "/set-session-cookie", length: str | None = "9") -> int:
+    """Of a POST whose body comes from `receive`, behind the door an application that reads all of it."""
     sent: list[Any] = []
-
-    async def never() -> Any:
-        await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    async def reads(scope: Any, receive: Any, _send: Any) -> None:
-        await receive()
+    async def reads(_scope: Any, receiving: Any, _send: Any) -> None:
+        while (await receiving()).get("more_body"):
+            pass
+        raise AssertionError("all of it was read")
 
-    scope = {"type": "http", "method": "POST", "path": "/set-session-cookie", "query_string": b"", "scheme": "http"}
-    asyncio.run(Door(reads, rules=Rules())({**scope, "headers": [(b"content-length", b"9")]}, never, send))
-    assert sent[0]["status"] == 408
+    headers = [] if length is None else [(b"content-length", length.encode())]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers, "scheme": "http"}
+    asyncio.run(Door(reads, rules=Rules())(scope, receive, send))
+    status: int = sent[0]["status"]
+    return status
+
+
+async def _never() -> Any:
+    await asyncio.Event().wait()
+
+
+async def _endless() -> Any:
+    return {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.door.BODY_SECONDS", 0.01)
+    assert _status(_never) == 408
+
+
+@pytest.mark.parametrize("path", ["/ws/socket.io/", "/set-session-cookie"])
+def test_a_body_that_goes_on_beyond_its_length_is_bounded(path: str) -> None:
+    assert _status(_endless, path) == 413
 
 
 @pytest.mark.parametrize("path", ["/ws/socket.io/", "/set-session-cookie"])
 @pytest.mark.parametrize("length", [None, "", "-1", "one"])
 def test_a_body_without_a_length_is_refused(path: str, length: str | None) -> None:
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def reached(*_: Any) -> None:
-        raise AssertionError
-
-    headers = [] if length is None else [(b"content-length", length.encode())]
-    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers, "scheme": "http"}
-    asyncio.run(Door(reached, rules=Rules())(scope, reached, send))
-    assert sent[0]["status"] == 411
+    assert _status(_endless, path, length) == 411
 
 
 def test_a_body_is_bounded_whatever_length_is_announced(client: TestClient) -> None:
