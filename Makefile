@@ -20,7 +20,7 @@ test: install
 	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 eval: install
-	@$(BIN)/rag eval --baselines $(ARGS)
+	@$(BIN)/rag eval --baselines --pairs $(ARGS)
 
 # An environment of its own: the lock holds what runs here and nothing that looks at it.
 audit: install

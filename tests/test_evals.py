@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from eval_records import LANOLIN, NURSE, OTHER, OURS, question, record, refusabl
 from hypothesis import given
 from hypothesis import strategies as st
 from index_world import new_world
-from model_server import Exchange, ModelServer, status
+from model_server import Exchange, ModelServer, says, status
 
 from rag.__main__ import main
 from rag.errors import ModelError, SettingsError
@@ -31,6 +32,7 @@ from rag.evals.readability import reading_level
 from rag.evals.record import Record, Results, read_records
 from rag.evals.runner import processes, run, threads
 from rag.evals.score import Score, difference, estimate, gap
+from rag.evals.sentences import load_pairs, rates
 from rag.evals.summary import abstention_of, confusion_of, divided, language_gap, latency_of, pair_gaps, shapes_of
 from rag.evals.variants import VARIANTS
 from rag.pipeline import Assistant, open_assistant
@@ -217,7 +219,7 @@ def test_a_bare_line_is_enough(tmp_path):
 @pytest.mark.parametrize(
     ("content", "word"),
     [
-        (b"", "no question"),
+        (b"", "is empty"),
         (b"\xff\xfe", "UTF-8"),
         (b'{"question": "a"}\n{"question"', "line 2"),
         (b'{"question": 3}', "line 1"),
@@ -239,6 +241,50 @@ def test_a_broken_question_file_is_named_with_its_line(tmp_path, content, word):
         load_questions(path)
     assert word in error.value.message
     assert error.value.hint
+
+
+PAIR: dict[str, Any] = {
+    "id": "a",
+    "sentence": "Lanolin heals.",
+    "evidence": ["Lanolin may heal."],
+    "label": "unsupported",
+    "kind": "hedge",
+    "lang": "en",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({"label": "so so"}, "so so"),
+        ({"lang": "de"}, "language"),
+        ({"sentence": " "}, "missing"),
+        ({"evidence": [3]}, "missing"),
+        ({"evidence": None}, "no pair"),
+        ({"kind": 3}, "missing"),
+    ],
+)
+def test_a_broken_file_of_sentences_is_named_with_its_line(tmp_path, changed, word):
+    path = write_questions(tmp_path, PAIR, PAIR | {"id": "b"} | changed)
+    with pytest.raises(SettingsError, match=r"line 2") as error:
+        load_pairs(path)
+    assert word in error.value.message
+
+
+def test_rates_are_of_kinds_and_of_languages(tmp_path):
+    faithful = PAIR | {"label": "supported", "kind": "paraphrase"}
+    rows = [PAIR, PAIR | {"id": "b", "lang": "fr"}, faithful | {"id": "c"}, faithful | {"id": "d", "kind": "verbatim"}]
+    found = rates(load_pairs(write_questions(tmp_path, *rows)), [True, False, False, True])
+    assert [(rate.is_faithful, rate.group, rate.found[0].value, rate.target) for rate in found] == [
+        (False, "all", 0.5, 0.97),
+        (False, "hedge", 0.5, 0.97),
+        (False, "en", 1.0, None),
+        (False, "fr", 0.0, None),
+        (True, "all", 0.5, 0.6),
+        (True, "paraphrase", 0.0, None),
+        (True, "verbatim", 1.0, None),
+        (True, "en", 0.0, None),
+    ]
 
 
 def test_a_key_changes_with_anything_asked_or_expected():
@@ -661,7 +707,7 @@ def test_every_variant_answers_with_proof(assistant, settings, variant):
 # A model as judge
 
 
-def says(*texts: str) -> Callable[[Exchange], None]:
+def completes(*texts: str) -> Callable[[Exchange], None]:
     """Chat completions that say the texts in turn, the last one for ever; a request that a client sends again, because
     its connection was closed, gets the same text again."""
     left = list(texts)
@@ -694,7 +740,7 @@ def test_without_an_endpoint_there_is_no_judge():
 
 
 def test_a_models_verdicts_are_scores_with_reasons(assistant):
-    made, requests = judged_by(says("YES", "NO", "4.0\nClose to the reference."), assistant, question())
+    made, requests = judged_by(completes("YES", "NO", "4.0\nClose to the reference."), assistant, question())
     assert {name: score.value for name, score in made.judged.items()} == {
         "faithfulness": 1.0, "relevancy": 0.0, "correctness": 0.75,
     }  # fmt: skip
@@ -706,13 +752,13 @@ def test_a_models_verdicts_are_scores_with_reasons(assistant):
 
 
 def test_a_verdict_that_cannot_be_read_is_not_zero(assistant):
-    made, _ = judged_by(says("As a language model I enjoy cats"), assistant, question())
+    made, _ = judged_by(completes("As a language model I enjoy cats"), assistant, question())
     assert {score.value for score in made.judged.values()} == {None}
 
 
 def test_what_cites_nothing_is_not_judged(assistant):
     asked = refusable("b", "not_in_corpus", text="What is the capital of France?")
-    made, requests = judged_by(says("YES"), assistant, asked)
+    made, requests = judged_by(completes("YES"), assistant, asked)
     assert {score.value for score in made.judged.values()} == {None}
     assert requests == []
 
@@ -779,6 +825,28 @@ def test_the_command_prints_figures_and_writes_what_it_needs_to_go_on(settings, 
     assert capsys.readouterr().out == shown.out
     assert (out / "results.jsonl").read_bytes() == before
     assert (out / "report.html").read_text(encoding="utf-8") == report
+
+
+@pytest.mark.usefixtures("no_embedding")
+@pytest.mark.parametrize("opinion", ["no", "YES"])
+def test_the_command_judges_sentences_by_words_and_with_a_second_opinion(
+    settings, asked_file, tmp_path, capsys, monkeypatch, opinion
+):
+    reworded = PAIR | {"id": "b", "sentence": "Zibbled lanolin may heal.", "label": "supported", "kind": "paraphrase"}
+    pairs = write_questions(tmp_path / "pairs", PAIR, reworded)
+    given = ["--questions", asked_file, "--out", tmp_path / "out", "--pairs", pairs]
+    with ModelServer(says(opinion)) as server:
+        for name, value in {"MODEL": "judge", "SECOND_OPINION": "yes"}.items():
+            monkeypatch.setenv(f"RAG_{name}", value)
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert command(settings, *given) == 0
+    shown = re.sub(r" +", " ", capsys.readouterr().out)
+    assert "Sentence check by words with second opinion target" in shown
+    assert "Corrupted sentences caught 100.0% of 1 100.0% of 1" in shown
+    assert f"Faithful sentences passed 0.0% of 1 {100 * (opinion == 'YES'):.1f}% of 1" in shown
+    assert "Zibbled" not in shown
+    assert 'id="check"' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_command_compares_two_runs(tmp_path, capsys):

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from rag.evals.record import Record
 from rag.evals.report import render, write_report
 from rag.evals.score import Score
+from rag.evals.sentences import Pair, rates
 
 __all__ = ["browser"]  # fixture
 HOSTILE = (
@@ -36,6 +37,14 @@ def records() -> list[Record]:
     ]
     others = [record(r.question, r.outcome, [NURSE], how=OTHER, chance=r.chance) for r in asked]
     return [*asked, *others]
+
+
+PAIRS = [
+    *[Pair(f"n{n}", f"It takes {n} days. {HOSTILE}", (LANOLIN,), False, "number", "en") for n in range(4)],
+    Pair("r", "Une infirmière le dit.", (NURSE,), False, "role", "fr"),
+    Pair("v", LANOLIN, (LANOLIN,), True, "verbatim", "en"),
+    Pair("p", "Lanoline aide.", (LANOLIN,), True, "paraphrase", "fr"),
+]
 
 
 @dataclass
@@ -60,7 +69,9 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(records(), tmp_path_factory.mktemp("report"))
+    by_words = [True, True, True, False, True, True, False]
+    with_opinion = [True, True, True, False, True, True, True]
+    return write_report(records(), tmp_path_factory.mktemp("report"), rates(PAIRS, by_words, with_opinion))
 
 
 @pytest.fixture
@@ -227,6 +238,25 @@ def test_it_can_be_read_without_scripts(visit):
     expect(reader.page.locator("#dev-bad .why")).to_be_visible()
 
 
+def test_the_sentence_check_has_its_rates_kind_by_kind(visit):
+    reader = visit(fragment="#check")
+    rows = reader.page.get_by_role("region", name="Corrupted sentences").locator("tbody tr")
+    told = [re.sub(r"\s+", " ", row).strip() for row in rows.all_inner_texts()]
+    assert [re.sub(r" \d+–\d+\b", "", row) for row in told] == [
+        "all 5 80.0% 80.0% ≥ 97%",
+        "number 4 75.0% 75.0% ≥ 97%",
+        "role 1 100.0% 100.0% ≥ 97%",
+        "English 4 75.0% 75.0%",
+        "French 1 100.0% 100.0%",
+    ]
+    assert rows.locator("td.missed").count() == 4
+    faithful = reader.page.get_by_role("region", name="Faithful sentences")
+    expect(faithful.locator("thead")).to_contain_text("passed as written, with a second opinion")
+    expect(faithful.locator("tbody tr").first).to_contain_text("50.0%")
+    expect(faithful.locator("tbody")).not_to_contain_text("English")  # word for word says nothing of a language
+    expect(reader.page.locator("#check")).to_contain_text("Worst kind of corruption (number): 75.0%")
+
+
 def test_on_paper_the_figures_stay_and_the_controls_go(visit):
     page = visit().page
     page.emulate_media(media="print")
@@ -245,6 +275,7 @@ def test_little_is_enough_for_a_report():
     assert "None of the 1 questions could be judged" in page
     assert "<svg" in page  # the mark of the house, and no empty drawing
     assert 'role="img"' not in page
+    assert "Sentence check" not in page
 
 
 def test_no_address_of_another_host_stands_in_it():

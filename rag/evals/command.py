@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from rag.evals.bench import Cell
     from rag.evals.judges import Judge
     from rag.evals.runner import Failure, Submit
+    from rag.evals.sentences import Pair, Rate
 
-_QUESTIONS = Path(__file__).parents[2] / "tests" / "questions" / "test.jsonl"
+_TESTS = Path(__file__).parents[2] / "tests"
+_QUESTIONS, _PAIRS = _TESTS / "questions" / "test.jsonl", _TESTS / "check" / "test.jsonl"
 _OUT = Path("eval")
 _WORTH_A_PROCESS = 200  # questions; a second process takes seconds to start
 _MOST_JOBS = 4
@@ -45,10 +47,12 @@ def _evaluate(args: argparse.Namespace) -> int:
     from rag.evals.record import Results
     from rag.evals.report import write_report
     from rag.evals.runner import run
+    from rag.evals.sentences import load_pairs
     from rag.evals.variants import BASELINES, OURS
 
     settings = Settings.from_environment(corpus=args.corpus, store=args.store, language=args.language)
     sets = question_sets(args.questions or [_QUESTIONS])
+    pairs = load_pairs(args.pairs) if args.pairs else ()
     judge = settings.model if args.judge else None
     if args.judge and not judge:
         print("rag: no model is configured, so nothing is judged by one (set RAG_MODEL)", file=sys.stderr)
@@ -58,9 +62,26 @@ def _evaluate(args: argparse.Namespace) -> int:
     with progress("questions") as tell:
         records, failures = run(cells(sets, made), Results(args.out), workers.start, tell)
     if records:
-        show_figures(records)
-        print(f"report: {write_report(records, args.out)}")
+        checked = _checked(settings, pairs)
+        show_figures(records, checked)
+        print(f"report: {write_report(records, args.out, checked)}")
     return _told(failures)
+
+
+def _checked(settings: Settings, pairs: Sequence[Pair]) -> Sequence[Rate]:
+    """How the sentence check does on `pairs`: by words alone and, where wanted, with the model's second opinion."""
+    from rag.check import open_checker
+    from rag.evals.console import progress
+    from rag.evals.sentences import judged, rates
+    from rag.ledger import Ledger
+    from rag.opinion import open_second_opinion
+
+    if not pairs:
+        return ()
+    opinion = open_second_opinion(settings, Ledger(settings.tokens_per_day)) if settings.model else None
+    checkers = [open_checker(), *([open_checker(judge=opinion)] if opinion else ())]
+    with progress("sentences") as tell:
+        return rates(pairs, *(judged(pairs, checker.check, tell) for checker in checkers))
 
 
 def _told(failures: Sequence[Failure]) -> int:
@@ -136,6 +157,10 @@ _ARGUMENTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--questions",), {**_MANY, "type": Path, "metavar": "FILE", "help": "question files (the test's)"}),
     (("--prompt",), {**_MANY, "metavar": "NAME", "help": "prompt templates, each one tried (plain)"}),
     (("--engine",), {**_MANY, "choices": ENGINES, "help": "engines, each one tried (extractive)"}),
+    (
+        ("--pairs",),
+        {"type": Path, "nargs": "?", "const": _PAIRS, "metavar": "FILE", "help": "the sentence check (on the test's)"},
+    ),
     (("--baselines",), {"action": "store_true", "help": "also BM25 alone, embedding alone, LlamaIndex's retriever"}),
     (("--judge",), {"action": "store_true", "help": "LlamaIndex's evaluators too, where a model is configured"}),
     (

@@ -12,6 +12,7 @@ from rag.evals.figures import FIGURES, Figure, by_configuration, figures_of, tol
 from rag.evals.record import Configuration, Record
 from rag.evals.runner import Tell
 from rag.evals.score import Estimate
+from rag.evals.sentences import ALL, Rate, main_rates
 from rag.evals.summary import RISK, abstention_of, language_gap, latency_of, pair_gaps
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def progress(what: str) -> Iterator[Tell]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def show_figures(records: Sequence[Record]) -> None:
-    """A row for each main figure, a column for each configuration."""
+def show_figures(records: Sequence[Record], checked: Sequence[Rate] = ()) -> None:
+    """A row for each main figure, a column for each configuration; below, how the sentence check does."""
     groups = by_configuration(records)
     table = _table("", *("\n".join(parts) for parts in told_apart(groups).values()), "target")
     found = {how: figures_of(mine) for how, mine in groups.items()}
@@ -50,7 +51,20 @@ def show_figures(records: Sequence[Record]) -> None:
             table.add_row(figure.title, *cells, target(figure))
     for title, cells in _more(groups).items():
         table.add_row(title, *cells, "")
-    _console(len(groups)).print(table)
+    console = _console(max(len(groups), 3 if checked else 0))
+    console.print(table)
+    if checked:
+        console.print(_check_table(checked))
+
+
+def _check_table(checked: Sequence[Rate]) -> Table:
+    columns = ("Sentence check", "by words", "with second opinion")[: 1 + len(checked[0].found)]
+    table = _table(*columns, "target")
+    for title, rate in main_rates(checked).items():
+        name = f"{title}: {rate.group}" if rate.group != ALL else title
+        cells = [f"{percent(found.value)} of {found.n}" for found in rate.found]
+        table.add_row(name, *cells, at_least(rate.target))
+    return table
 
 
 def _more(groups: Mapping[Configuration, Sequence[Record]]) -> dict[str, list[str]]:
@@ -103,6 +117,10 @@ def target(figure: Figure) -> str:
     if figure.target is None:
         return ""
     return f"{'≤' if figure.lower else '≥'} {figure.target:.0%}"
+
+
+def at_least(share: float | None) -> str:
+    return "" if share is None else f"≥ {share:.0%}"
 
 
 def percent(value: float | None) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 from rag.errors import SettingsError
 from rag.language import detect
@@ -84,27 +85,39 @@ def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 def load_questions(path: Path) -> tuple[Question, ...]:
     """Every question of a JSON-lines file. Raises SettingsError that names the file and the line."""
+    return tuple(lines_of(path, lambda line, number: Question.parse(json.loads(line), number), _HINT))
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_Line = TypeVar("_Line", bound=_Named)
+
+
+def lines_of(path: Path, parse: Callable[[str, int], _Line], hint: str) -> list[_Line]:
+    """What `parse` makes of each line that is not empty and its number. Raises SettingsError, also where there is none
+    and where two have one id."""
     try:
         lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}", hint="name a JSON-lines file") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8", hint="save it as UTF-8") from error
-    questions = [_line(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not questions:
-        raise SettingsError(f"{path} holds no question", hint=_HINT)
-    seen: dict[str, int] = {}
-    for question in questions:
-        seen[question.id] = seen.get(question.id, 0) + 1
-    if twice := next((id for id, count in seen.items() if count > 1), None):
-        raise SettingsError(f"{path} has the id {twice!r} twice", hint="give each question an id of its own")
-    return tuple(questions)
+    found = [_line(path, number, line, parse, hint) for number, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        raise SettingsError(f"{path} is empty", hint=hint)
+    twice = next((id for id, count in Counter(one.id for one in found).items() if count > 1), None)
+    if twice is not None:
+        raise SettingsError(f"{path} has the id {twice!r} twice", hint="give each line an id of its own")
+    return found
 
 
-def _line(path: Path, number: int, line: str) -> Question:
+def _line(path: Path, number: int, line: str, parse: Callable[[str, int], _Line], hint: str) -> _Line:
     try:
-        return Question.parse(json.loads(line), number)
+        return parse(line, number)
     except SettingsError as error:
         raise SettingsError(f"{path}, line {number}: {error.message}", hint=error.hint) from error
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path}, line {number}: no JSON", hint=_HINT) from error
+        raise SettingsError(f"{path}, line {number}: no JSON", hint=hint) from error

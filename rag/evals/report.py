@@ -11,11 +11,12 @@ from typing import Any
 
 from rag.evals import charts
 from rag.evals.cards import cards_of
-from rag.evals.console import percent, points, target
+from rag.evals.console import at_least, percent, points, target
 from rag.evals.figures import BY_NAME, FIGURES, GROUPS, Figure, by_configuration, figures_of, told_apart
 from rag.evals.readability import SCALES
 from rag.evals.record import Configuration, Record
 from rag.evals.score import Estimate
+from rag.evals.sentences import ALL, Rate, main_rates
 from rag.evals.summary import (
     RISK,
     abstention_of,
@@ -47,15 +48,16 @@ class Row:
     figures: Mapping[str, Estimate]
 
 
-def write_report(records: Sequence[Record], folder: Path) -> Path:
+def write_report(records: Sequence[Record], folder: Path, checked: Sequence[Rate] = ()) -> Path:
     """Writes the report of `records`, at least one, and returns where it is."""
     path = folder / NAME
-    path.write_text(render(records), encoding="utf-8")
+    path.write_text(render(records, checked), encoding="utf-8")
     return path
 
 
-def render(records: Sequence[Record]) -> str:
-    """The report as HTML. Its first configuration is shown in full, the others beside it."""
+def render(records: Sequence[Record], checked: Sequence[Rate] = ()) -> str:
+    """The report as HTML. Its first configuration is shown in full, the others beside it; `checked` says how the
+    sentence check does."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -65,10 +67,10 @@ def render(records: Sequence[Record]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points, "target": target}
+    environment.filters |= {"percent": percent, "points": points, "target": target, "at_least": at_least}
     script, style = (_ASSETS / "report.js").read_text("utf-8"), (_ASSETS / "report.css").read_text("utf-8")
     shown = {"script": script, "style": style, "policy": _policy(script)}
-    return environment.get_template("report.html.j2").render(**shown, **_content(records))
+    return environment.get_template("report.html.j2").render(**shown, **_content(records), **_sentence_check(checked))
 
 
 def _policy(script: str) -> str:
@@ -104,6 +106,12 @@ def _content(records: Sequence[Record]) -> dict[str, Any]:
         "shapes": shapes_of(mine),
         "scales": SCALES,
     }
+
+
+def _sentence_check(checked: Sequence[Rate]) -> dict[str, Any]:
+    tables = {"Corrupted sentences": False, "Faithful sentences": True}
+    rows = {title: [rate for rate in checked if rate.is_faithful is which] for title, which in tables.items()}
+    return {"checked": rows if checked else {}, "check_main": main_rates(checked), "all": ALL}
 
 
 def _titles(records: Iterable[Record]) -> dict[str, str]:
