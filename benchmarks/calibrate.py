@@ -19,14 +19,14 @@ from rag.pipeline import Assistant, open_assistant
 from rag.settings import Settings
 from rag.types import Turn
 
+FILES = [Path(f"tests/questions/{name}.jsonl") for name in ("dev", "lay", "blind", "near", "across")]
+FILES += (Path(f"tests/conversations/followups_{name}_dev.jsonl") for name in ("blind", "second", "third"))
 FOLDS, RIDGE = 10, 1.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    files = [Path(f"tests/questions/{name}.jsonl") for name in ("dev", "lay", "blind", "near")]
-    files += (Path(f"tests/conversations/followups_{name}_dev.jsonl") for name in ("blind", "second"))
-    parser.add_argument("--questions", type=Path, nargs="+", default=files)
+    parser.add_argument("--questions", type=Path, nargs="+", default=FILES)
     parser.add_argument("--corpus", type=Path, default=Path("seeds"))
     args = parser.parse_args()
     assistant = open_assistant(Settings.from_environment(corpus=args.corpus))
@@ -49,7 +49,7 @@ def main() -> None:
 
 def signals_of(assistant: Assistant, row: dict) -> Signals:
     history = [Turn(turn["role"], turn["content"]) for turn in row["history"]]
-    return assistant.evidence(row["question"], history).coverage.signals
+    return assistant.look_up(row["question"], history).evidence.coverage.signals
 
 
 def fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:

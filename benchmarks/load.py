@@ -104,7 +104,8 @@ class Reader:
     async def joined(self, *, says_goodbye: bool) -> AsyncIterator[Reader]:
         identity = {"sessionId": str(uuid.uuid4()), "clientType": "webapp", "threadId": "", "userEnv": "{}"}
         path = "/ws/socket.io"
-        await self._socket.connect(self._address, auth=identity, transports=["websocket"], socketio_path=path)
+        way: dict[str, Any] = {"transports": ["websocket"], "socketio_path": path, "wait_timeout": PATIENCE}
+        await self._socket.connect(self._address, auth=identity, **way)
         try:
             await self._socket.emit("connection_successful")
             await asyncio.wait_for(self._over.wait(), PATIENCE)  # Chainlit says once that nothing runs

@@ -1,5 +1,5 @@
 """From hits to the sentences that answer: each candidate weighed by meaning, by the question's terms it covers, and
-by how well its passage was found."""
+by its passage."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,20 +23,38 @@ _FIGURE = re.compile(r"[0-9]")
 _TWIN = 0.87  # cosine from which sentences of two languages say the same
 _AHEAD = 1e-3  # of a score, so that the reader's own language comes first
 _NEAREST = 3  # sentences whose cosines count for the chance of an answer
+_BY_WORDS = 0.25  # of a passage's score beside the best one's, in place of its cosine where there is none
 _CACHED = 20_000  # sentences whose keys are kept in memory
+
+
+class Marks(NamedTuple):
+    """What speaks for a sentence, 0 to 1 each: its cosine, the share of the question's terms that it holds, the cosine
+    of its passage (what a sentence alone does not say, the text around it does), whether it is in the question's
+    language, and whether it has a figure where one is asked for."""
+
+    meaning: float
+    terms: float
+    passage: float
+    same_language: float
+    figure: float
+
+    def times(self, factor: float) -> Marks:
+        return Marks(*(factor * mark for mark in self))
+
+    def score(self, shares: Marks) -> float:
+        return sum(share * mark for share, mark in zip(shares, self, strict=True))
+
+
+_SHARES = Marks(meaning=0.3, terms=0.5, passage=0.8, same_language=0.02, figure=0.3)
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """What a sentence's score is made of (tuned on development questions)."""
+    """What a sentence's score is made of (fitted on development questions: `benchmarks/ranking.py`)."""
 
-    meaning: float = 0.5
-    terms: float = 0.5
-    passage: float = 0.25
-    same_language: float = 0.03
+    marks: Marks = _SHARES
     context: float = 0.5  # of what a term counts that only the title or heading holds
     lead: float = 0.5  # of what a sentence gains from the nearer one it hangs on
-    figure: float = 0.1  # what a sentence with a figure gains where a figure is asked for
     stranger: float = 0.85  # what is left of a sentence that does not speak of the cancer asked about
     aside: float = 0.7  # what is left of a sentence that asks, or speaks of its own article or its author
 
@@ -43,7 +62,7 @@ class Shares:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A sentence of a hit: the keys it holds, those of the title and heading above it, its unit vector [dimension]
-    and how near it is to the question, a cosine."""
+    and how near it and its passage are to the question, cosines."""
 
     sentence: Sentence
     hit: Hit
@@ -52,6 +71,7 @@ class Seen:
     around: frozenset[str]
     vector: np.ndarray | None
     near: float
+    passage: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +95,7 @@ class Evidences:
         self._sentence_keys = lru_cache(_CACHED)(searchable.sentence_keys)
         self._context_keys = lru_cache(_CACHED)(searchable.context_keys)
 
-    def of(self, query: Query, found: Found, limit: int, keep: float = 0.8) -> Evidence:
+    def of(self, query: Query, found: Found, limit: int, keep: float = 0.83) -> Evidence:
         """At most about `limit` sentences out of the hits, and how well they cover the question."""
         terms = weigh(query, self._retriever.index.bm25.idf, self._ceiling)
         seen = self._all_seen(found)
@@ -102,20 +122,36 @@ class Evidences:
     def _nearest(self, found: Found, seen: Collection[Seen]) -> tuple[float, float] | None:
         """The cosine of the nearest passage and the mean of the nearest sentences; None where there is none, or where
         it was not calibrated."""
-        vectors = self._retriever.index.vectors
-        if vectors is None or found.vector is None or not found.numbers or not self._calibrated:
+        if found.vector is None or not seen or not self._calibrated:
             return None
-        passage = float(max(vectors[number] @ found.vector for number in found.numbers))
+        passage = max(one.passage for one in seen)
         nearest = sorted((one.near for one in seen), reverse=True)[:_NEAREST]
         return passage, sum(nearest) / max(1, len(nearest))
+
+    def marks(self, query: Query, found: Found) -> list[tuple[Sentence, Marks]]:
+        """Every sentence of the hits that is no heading, with what speaks for it; to fit `Shares` on."""
+        terms = weigh(query, self._retriever.index.bm25.idf, self._ceiling)
+        marked = self._marked(query, found, terms, self._all_seen(found).values())
+        return [(seen.sentence, marks) for seen, marks in marked]
+
+    def _marked(
+        self, query: Query, found: Found, terms: Sequence[Weighed], seen: Collection[Seen]
+    ) -> list[tuple[Seen, Marks]]:
+        # What no sentence holds cannot tell them apart, and would only drown what does.
+        held = [t for t in terms if any(is_held(t, s.keys, s.context, s.around) for s in seen)]
+        best = found.hits[0].score if found.hits else 1.0
+        return [(one, self._marks(one, held, query, best)) for one in seen]
 
     def _candidates(
         self, query: Query, found: Found, terms: Sequence[Weighed], seen: Collection[Seen]
     ) -> list[Candidate]:
-        # What no sentence holds cannot tell them apart, and would only drown what does.
-        held = [t for t in terms if any(is_held(t, s.keys, s.context, s.around) for s in seen)]
-        best = found.hits[0].score if found.hits else 1.0
-        return _own_first([self._candidate(one, held, query, best) for one in seen], query.language)
+        candidates = [
+            Candidate(
+                one.sentence, marks.score(self._shares.marks), one.hit.passage.language, one.hit.passage, one.vector
+            )
+            for one, marks in self._marked(query, found, terms, seen)
+        ]
+        return _own_first(candidates, query.language)
 
     def _seen(self, hit: Hit, number: int, asked: np.ndarray | None) -> Iterator[Seen]:
         """Every sentence of a hit; one that hangs on another is read together with it."""
@@ -123,6 +159,7 @@ class Evidences:
         place = {sentence.start: n for n, sentence in enumerate(passage.sentences)}
         context = self._context_keys(passage)
         around = frozenset().union(*(self._sentence_keys(s, passage.language) for s in passage.sentences))
+        whole = self._passage_near(number, asked)
         for n, sentence in enumerate(passage.sentences):
             keys, vector, near = self._sentence_keys(sentence, passage.language), None, 0.0
             lead = place.get(sentence.lead) if sentence.lead is not None else None
@@ -134,22 +171,27 @@ class Evidences:
                 vector = np.asarray(vectors[n], dtype=np.float32)
                 near = float(vector @ asked)
                 near += self._shares.lead * max(0.0, float(vectors[lead] @ asked) - near) if lead is not None else 0.0
-            yield Seen(sentence, hit, keys, context, around, vector, near)
+            yield Seen(sentence, hit, keys, context, around, vector, near, whole)
 
-    def _candidate(self, seen: Seen, terms: Sequence[Weighed], query: Query, best: float) -> Candidate:
+    def _passage_near(self, number: int, asked: np.ndarray | None) -> float:
+        vectors = self._retriever.index.vectors
+        return 0.0 if vectors is None or asked is None else float(vectors[number] @ asked)
+
+    def _marks(self, seen: Seen, terms: Sequence[Weighed], query: Query, best: float) -> Marks:
         shares, language = self._shares, seen.hit.passage.language
         own = share_covered(terms, seen.keys, seen.context, seen.around)
         about = share_covered(terms, seen.keys | seen.context, around=seen.around)
         covered = (1 - shares.context) * own + shares.context * about
-        score = shares.meaning * (seen.near if seen.vector is not None else covered) + shares.terms * covered
-        score += shares.passage * seen.hit.score / best + shares.same_language * (language == query.language)
-        if query.asks_number and _FIGURE.search(seen.sentence.text):
-            score += shares.figure
+        meaning, passage = (
+            (covered, _BY_WORDS * seen.hit.score / best) if seen.vector is None else (seen.near, seen.passage)
+        )
+        figure = query.asks_number and bool(_FIGURE.search(seen.sentence.text))
+        factor = 1.0
         if any(not is_held(t, seen.keys, seen.context, seen.around) for t in terms if _is_subject(t)):
-            score *= shares.stranger
+            factor *= shares.stranger
         if seen.sentence.kind == "note" or is_aside(seen.sentence.text, language):
-            score *= shares.aside
-        return Candidate(seen.sentence, score, language, seen.hit.passage, seen.vector)
+            factor *= shares.aside
+        return Marks(meaning, covered, passage, float(language == query.language), float(figure)).times(factor)
 
 
 def _is_subject(weighed: Weighed) -> bool:

@@ -34,7 +34,7 @@ ANSWERS_FROM = 0.46  # the least chance that the sentences found answer the ques
 _CITED = ("answered", "boundary")
 _NOTHING_FURTHER = Decision("about.no_more", "nothing further was found", "about")
 ALONE_FROM = 0.1  # a question that may be a new one is read as one where that is so much likelier to be answered
-_NEAR = 0.6  # how much of the best score a sentence has that may stand in for one of a model
+_NEAR = 0.67  # how much of the best score a sentence has that may stand in for one of a model
 FURTHER_KEEP = 0.6  # how much of the best score a sentence has that is shown when more is asked for
 PERSONAL_FROM = 0.4  # for a personal question: what the documents say in general on its topic
 
@@ -94,10 +94,10 @@ class Assistant:
         query = self._hearing.query(question, history, language)
         return SearchResult(query.language, self._parts.retriever.find(query, k).hits)
 
-    def evidence(self, question: str, history: Sequence[Turn] = (), *, language: str | None = None) -> Evidence:
-        """The sentences that would answer and the chance that they do, whatever the guard says; for calibration."""
+    def look_up(self, question: str, history: Sequence[Turn] = (), *, language: str | None = None) -> LookedUp:
+        """What would answer and the chance that it does, whatever the guard says; for calibration."""
         query, settings = self._hearing.query(question, history, language), self._parts.settings
-        return self._looked_up(query, load(settings.prompts).get(settings.prompt).sentences).evidence
+        return self._looked_up(query, load(settings.prompts).get(settings.prompt).sentences)
 
     def ask(
         self,
