@@ -32,7 +32,8 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 DEVELOPED = [TESTS / "guard" / f"{name}.jsonl" for name in ("dev", "held", "more", "blind_dev", "plain")]
 DEVELOPED += [TESTS / "questions" / f"{name}.jsonl" for name in ("dev", "lay")]
 #: Only the weights are fitted on these: in the likeness they took more from emergencies than they gave to the others.
-WEIGHED = [TESTS / "guard" / f"{name}.jsonl" for name in ("third_dev", "fourth_dev")] + [TESTS / "questions" / "near.jsonl"]
+WEIGHED = [TESTS / "guard" / f"{name}.jsonl" for name in ("third_dev", "fourth_dev")]
+WEIGHED += [TESTS / "questions" / f"{name}.jsonl" for name in ("near", "across")]
 #: The patterns were written with these in view: what they say there is too good to be believed in full.
 SEEN, SEEN_WEIGHT = "guard-dev", 0.2
 OUTCOMES = {"boundary": "personal", "declined": "personal", "emergency": "emergency", "about": "about"}

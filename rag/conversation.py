@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rag.language import detect
+from rag.pointing import pointed
 from rag.reread import read_once
 from rag.slots import OF_DISEASE, aim, replaced
 from rag.terms import Terms
@@ -55,8 +56,9 @@ def understood(question: str, history: Sequence[Turn], language: Language, terms
         if _tells(now):
             kept = _understand(now, base, said, terms).base
             base = read(kept, spoken, terms) if kept else None
-    now = read(_cut(question), language, terms)
-    reading = _understand(now, base, _last_said(history), terms)
+    said = _last_said(history)
+    now = read(pointed(_cut(question), said, language, terms), language, terms)
+    reading = _understand(now, base, said, terms)
     goes_on = base is not None and changed(now.text, language) is None and _diseases(now) <= _diseases(base)
     return replace(reading, before=base.text) if base and goes_on else reading
 
@@ -104,7 +106,9 @@ def _understand(now: Topic, base: Topic | None, said: str, terms: Terms) -> Read
         return Reading(now.text, now.text)
     if not (now.has_topic or now.is_elsewhere or subject(now.text, now.language)):
         others = (_closed(now.text, _names(base.named, now.language, terms)),) if now.kinds else ()
-        return Reading(_after(base, now, terms), base.text, others, is_glued=True)
+        hinted = "treatment" not in base.slots and now.has("pronouns")
+        names = _names(_answered(said, now, terms), now.language, terms) if hinted else []
+        return Reading(_closed(_after(base, now, terms), names), base.text, others, is_glued=True)
     if _is_story(base, now):
         text = _after(base, now, terms)
         return Reading(text, text, is_glued=True)

@@ -19,7 +19,8 @@ from rag.searchable import Searchable
 from rag.split import is_aside
 from rag.types import Hit, Language, Sentence
 
-_FIGURE = re.compile(r"[0-9]")
+#: A figure that says how much: not the one in a name (stage 4, PD-1).
+_FIGURE = re.compile(r"(?<![A-Za-z0-9.-])(?<!stage )(?<!stade )(?<!grade )[0-9]+(?![0-9]|\. ?evre| ?期)", re.IGNORECASE)
 _TWIN = 0.87  # cosine from which sentences of two languages say the same
 _AHEAD = 1e-3  # of a score, so that the reader's own language comes first
 _NEAREST = 3  # sentences whose cosines count for the chance of an answer

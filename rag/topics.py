@@ -213,6 +213,12 @@ def _words(name: str, language: Language) -> re.Pattern[str]:
     return re.compile(f"(?:{body})" if language == "zh" else rf"\b(?:{body})(?!\w)")
 
 
+def words_of(name: str) -> Mapping[str, Any]:
+    """One list of the data, by language."""
+    found: Mapping[str, Any] = _data()[name]
+    return found
+
+
 @cache
 def _data() -> Mapping[str, Any]:
     return read_table("followups.yaml")

@@ -27,7 +27,7 @@ LAYERS = [
     ["translation_model", "translation_drafts"],
     ["vectors", "store", "dense", "contents", "builder", "index"],
     ["answer_types", "query", "prompts", "retrieve", "cite", "context", "written", "gate", "messages", "ahead",
-     "author", "opinion", "extract", "coverage", "evidence", "topics", "slots", "conversation"],
+     "author", "opinion", "extract", "coverage", "evidence", "topics", "slots", "pointing", "conversation"],
     ["wording", "phrases", "sheet", "claims", "clauses", "alignment", "frame", "structure", "vetoes", "check",
      "unspoken"],
     ["patterns", "unmask", "rules", "likeness", "weigh", "guard", "notices", "careteam", "reply", "wishes", "hear"],
