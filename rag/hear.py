@@ -77,7 +77,7 @@ class Hearing:
     def query(self, question: str, history: Sequence[Turn], language: str | None = None) -> Query:
         """The likeliest reading of a question."""
         spoken = self.spoken(question, history, language).question
-        return self._query(understood(question, history, spoken, self.terms).text, spoken)
+        return next(self._readings(question, understood(question, history, spoken, self.terms), spoken))
 
     def spoken(self, question: str, history: Sequence[Turn], language: str | None) -> Spoken:
         """A question of which nothing tells the language ("PET?") is in that of the one before it."""
