@@ -57,7 +57,7 @@ def understood(question: str, history: Sequence[Turn], language: Language, terms
             kept = _understand(now, base, said, terms).base
             base = read(kept, spoken, terms) if kept else None
     said = _last_said(history)
-    now = read(pointed(_cut(question), said, language, terms), language, terms)
+    now = read(pointed(shortened(question), said, language, terms), language, terms)
     reading = _understand(now, base, said, terms)
     goes_on = base is not None and changed(now.text, language) is None and _diseases(now) <= _diseases(base)
     return replace(reading, before=base.text) if base and goes_on else reading
@@ -72,7 +72,7 @@ def _earlier(history: Sequence[Turn]) -> list[tuple[str, str]]:
     found, said = [], ""
     for turn in history:
         if turn.role == "user" and turn.content.strip():
-            found.append((_cut(turn.content), said))
+            found.append((shortened(turn.content), said))
         elif turn.role == "assistant":
             said = turn.content[:_READ]
     return found[-_LOOK_BACK:]
@@ -82,7 +82,7 @@ def _last_said(history: Sequence[Turn]) -> str:
     return next((turn.content[:_READ] for turn in reversed(history) if turn.role == "assistant"), "")
 
 
-def _cut(text: str) -> str:
+def shortened(text: str) -> str:
     """The start and the end of a long message: that is where its question stands."""
     return text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rag.conversation import Reading, understood
+from rag.conversation import Reading, shortened, understood
 from rag.errors import SettingsError
 from rag.guard import Guard
 from rag.language import detect, identify
@@ -76,8 +76,8 @@ class Hearing:
 
     def query(self, question: str, history: Sequence[Turn], language: str | None = None) -> Query:
         """The likeliest reading of a question."""
-        spoken = self.spoken(question, history, language).question
-        return next(self._readings(question, understood(question, history, spoken, self.terms), spoken))
+        spoken, text = self.spoken(question, history, language).question, shortened(question)
+        return next(self._readings(text, understood(text, history, spoken, self.terms), spoken))
 
     def spoken(self, question: str, history: Sequence[Turn], language: str | None) -> Spoken:
         """A question of which nothing tells the language ("PET?") is in that of the one before it."""
