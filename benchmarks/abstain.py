@@ -14,9 +14,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from calibrate import area
 from sets import MEDQUAD, arguments
 
+from rag.evals.metrics import auroc
 from rag.pipeline import ANSWERS_FROM, Assistant, open_assistant
 from rag.settings import Settings
 
@@ -32,9 +32,8 @@ def main() -> None:
     held = chances.pop(ANSWERABLE)
     print(f"{ANSWERABLE}: {np.sum(held >= ANSWERS_FROM)} of {len(held)} answered, threshold {ANSWERS_FROM}")
     for kind, others in chances.items():
-        scores = np.concatenate([held, others])
-        told = area(scores, np.arange(len(scores)) < len(held))
-        print(f"{kind}: {np.sum(others < ANSWERS_FROM)} of {len(others)} refused; area under the ROC curve {told:.3f}")
+        area = auroc(held, others)
+        print(f"{kind}: {np.sum(others < ANSWERS_FROM)} of {len(others)} refused; area under the ROC curve {area:.3f}")
 
 
 def texts(folder: Path) -> dict[str, list[str]]:

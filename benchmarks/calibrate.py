@@ -8,16 +8,16 @@ Never on test questions: what is printed for them by `rag eval` must be news.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 
 from rag.coverage import Signals
+from rag.evals.metrics import auroc
+from rag.evals.questions import Question, load_questions
 from rag.pipeline import Assistant, open_assistant
 from rag.settings import Settings
-from rag.types import Turn
 
 FILES = [Path(f"tests/questions/{name}.jsonl") for name in ("dev", "lay", "blind", "near", "across")]
 FILES += (Path(f"tests/conversations/followups_{name}_dev.jsonl") for name in ("blind", "second", "third"))
@@ -25,21 +25,16 @@ FOLDS, RIDGE = 10, 1.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--questions", type=Path, nargs="+", default=FILES)
-    parser.add_argument("--corpus", type=Path, default=Path("seeds"))
-    args = parser.parse_args()
-    assistant = open_assistant(Settings.from_environment(corpus=args.corpus))
-    rows = [json.loads(line) for file in args.questions for line in file.read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if row["outcome"][0] in ("answered", "not_in_corpus")]
-    x = np.array([astuple(signals_of(assistant, row)) for row in rows])
-    y = np.array([row["outcome"][0] == "answered" for row in rows])
+    assistant, developed = opened(__doc__)
+    questions = [question for question in developed if question.expected in ("answered", "not_in_corpus")]
+    x = np.array([astuple(signals_of(assistant, question)) for question in questions])
+    y = np.array([question.expected == "answered" for question in questions])
     weights = fit(x, y)
     print("bias", weights[0].round(2))
     for name, weight, column in zip(Signals.__dataclass_fields__, weights[1:], x.T, strict=True):
-        print(f"{name:10} {weight:6.2f}   alone: area {area(column, y):.3f}")
+        print(f"{name:10} {weight:6.2f}   alone: area {auroc(column[y], column[~y]):.3f}")
     held_out = cross_validated(x, y)
-    print(f"{len(y)} questions, {FOLDS}-fold: area under the ROC curve {area(held_out, y):.3f}")
+    print(f"{len(y)} questions, {FOLDS}-fold: area under the ROC curve {auroc(held_out[y], held_out[~y]):.3f}")
     for answered in (0.90, 0.95, 0.98):
         threshold = np.quantile(held_out[y], 1 - answered)
         refused = float(np.mean(held_out[~y] < threshold))
@@ -47,9 +42,18 @@ def main() -> None:
         print(f"threshold {chance:.2f}: answers {answered:.0%} of answerable, refuses {refused:.0%} of others")
 
 
-def signals_of(assistant: Assistant, row: dict) -> Signals:
-    history = [Turn(turn["role"], turn["content"]) for turn in row["history"]]
-    return assistant.look_up(row["question"], history).evidence.coverage.signals
+def opened(description: str | None) -> tuple[Assistant, list[Question]]:
+    """What the arguments name: an assistant over the corpus, and the development questions."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--questions", type=Path, nargs="+", default=FILES)
+    parser.add_argument("--corpus", type=Path, default=Path("seeds"))
+    args = parser.parse_args()
+    questions = [question for file in args.questions for question in load_questions(file)]
+    return open_assistant(Settings.from_environment(corpus=args.corpus)), questions
+
+
+def signals_of(assistant: Assistant, question: Question) -> Signals:
+    return assistant.look_up(question.text, question.history).evidence.coverage.signals
 
 
 def fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -73,12 +77,6 @@ def cross_validated(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         weights = fit(x[fold != number], y[fold != number])
         logits[fold == number] = np.c_[np.ones((fold == number).sum()), x[fold == number]] @ weights
     return logits
-
-
-def area(scores: np.ndarray, y: np.ndarray) -> float:
-    """Area under the ROC curve: the chance that an answerable question scores higher than another."""
-    answerable, other = scores[y][:, None], scores[~y][None]
-    return float(np.mean(answerable > other) + 0.5 * np.mean(answerable == other))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 Prints errors, percentiles to the first sentence and to the end, the answerer's own time in the same run, memory, and
 how many conversations are left at the end. `--model N` puts a model behind it that writes N tokens a second.
 Where the machine is a guest, its host may take processors away for seconds. So the times are printed for the whole run
-and again for the answers that fell into calm spells: 10 seconds in which the host took less than 5 %, after such ones.
+and again for the answers that fell into calm spells: the host took less than 5 % from 10 seconds before to their end.
 All readers come from one address, so the limits of an address are raised by their settings (RAG_*_PER_ADDRESS).
 """
 
@@ -30,11 +30,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 LIMITS = ("QUESTIONS", "TOKENS", "SESSIONS", "CONNECTIONS")
-SPELL, CALM = 10, 0.05
+SPELL, CALM = 10, 0.05  # it is calm where the host took less than this share in so many seconds before, and since
 PATIENCE = 60.0  # seconds that a reader waits for the end of an answer
 KEPT = 15  # seconds that a conversation is kept whose reader has gone without a word
 QUESTIONS = (
@@ -53,14 +53,19 @@ QUESTIONS = (
 )
 
 
+class Times(NamedTuple):
+    """The moment (Unix time) that an answer was asked for, and the seconds to its first sentence and to its end."""
+
+    asked: float
+    first: float
+    end: float
+
+
 @dataclass
 class Figures:
-    """Of each answer the moment (Unix time) it was asked, and the seconds to its first sentence and to its end; what
-    went wrong, by kind."""
+    """What came, and what went wrong, by kind."""
 
-    asked: list[float] = field(default_factory=list)
-    first: list[float] = field(default_factory=list)
-    end: list[float] = field(default_factory=list)
+    answers: list[Times] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     sessions: int = 0
 
@@ -129,9 +134,7 @@ class Reader:
         if not self._first or any(self._text.startswith(notice) for notice in self._notices):
             figures.errors["refused or failed" if self._first else "no answer"] += 1
             return
-        figures.asked.append(asked)
-        figures.first.append(self._first - start)
-        figures.end.append(time.perf_counter() - start)
+        figures.answers.append(Times(asked, self._first - start, time.perf_counter() - start))
 
     async def _hear(self, event: str, data: Any = None) -> None:
         is_answer = event in ("new_message", "update_message") and data["type"] == "assistant_message"
@@ -316,22 +319,21 @@ def percentiles(name: str, seconds: Sequence[float]) -> str:
 def report(figures: Figures, server: Server, steal: Steal) -> None:
     memory = server.memory()
     tenth, last = memory[len(memory) // 10], memory[-1]
-    print(f"{figures.sessions} conversations, {len(figures.end)} answers, errors: {dict(figures.errors) or 'none'}")
-    rows = list(zip(figures.asked, figures.first, figures.end, strict=True))
+    print(f"{figures.sessions} conversations, {len(figures.answers)} answers, errors: {dict(figures.errors) or 'none'}")
     own = server.own()
-    show_times("the whole run", rows, own)
-    calm = [row for row in rows if steal.is_calm(row[0], row[2])]
+    show_times("the whole run", figures.answers, own)
+    calm = [times for times in figures.answers if steal.is_calm(times.asked, times.end)]
     show_times("calm spells", calm, [row for row in own if steal.is_calm(*row)])
     print(f"memory: {tenth:.0f} MB after the first tenth, {last:.0f} MB at the end ({100 * (last / tenth - 1):+.1f} %)")
     print(f"conversations left: {server.sessions()}")
 
 
-def show_times(when: str, rows: Sequence[tuple[float, float, float]], own: Sequence[tuple[float, float]]) -> None:
-    print(f"{f'{when}, {len(rows)} answers; ms':36}{'p50':>9}{'p95':>9}{'p99':>9}")
-    first, alone = [row[1] for row in rows], [row[1] for row in own]
+def show_times(when: str, answers: Sequence[Times], own: Sequence[tuple[float, float]]) -> None:
+    print(f"{f'{when}, {len(answers)} answers; ms':36}{'p50':>9}{'p95':>9}{'p99':>9}")
+    first, alone = [times.first for times in answers], [seconds for _, seconds in own]
     print(percentiles("to the first sentence", first))
     print(percentiles("the answerer's own time", alone))
-    print(percentiles("to the end", [row[2] for row in rows]))
+    print(percentiles("to the end", [times.end for times in answers]))
     over = 1000 * (at(first, 0.95) - at(alone, 0.95))
     print(f"  p95 to the first sentence is {over:.0f} ms over the answerer's own")
 

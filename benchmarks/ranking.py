@@ -11,19 +11,16 @@ Never on test questions.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from calibrate import FILES
+from calibrate import opened
 
+from rag.evals.citing import holds
+from rag.evals.questions import Question
 from rag.evidence import Marks, Shares
-from rag.pipeline import Assistant, open_assistant
-from rag.settings import Settings
-from rag.types import Turn
+from rag.pipeline import Assistant
 
 FOLDS, RIDGE, ROUNDS, STEP = 5, 1e-3, 300, 0.3
 RANKS = (1, 2, 3, 4, 6)
@@ -37,13 +34,8 @@ class Asked(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--questions", type=Path, nargs="+", default=FILES)
-    parser.add_argument("--corpus", type=Path, default=Path("seeds"))
-    args = parser.parse_args()
-    assistant = open_assistant(Settings.from_environment(corpus=args.corpus))
-    rows = [json.loads(line) for file in args.questions for line in file.read_text(encoding="utf-8").splitlines()]
-    asked = [one for row in rows if row["evidence"] if (one := of(assistant, row)).good.any()]
+    assistant, questions = opened(__doc__)
+    asked = [one for question in questions if question.evidence if (one := of(assistant, question)).good.any()]
     print(f"{len(asked)} questions, {sum(len(one.good) for one in asked)} candidates")
     tell("as it is", asked, [one.marks @ np.array(Shares().marks) for one in asked])
     weights, left_out = fit(asked), [np.zeros(0)] * len(asked)
@@ -55,17 +47,13 @@ def main() -> None:
     print(", ".join(f"{name}={scale * weight:.2f}" for name, weight in zip(Marks._fields, weights, strict=True)))
 
 
-def of(assistant: Assistant, row: dict) -> Asked:
-    found = assistant.look_up(row["question"], [Turn(turn["role"], turn["content"]) for turn in row["history"]])
+def of(assistant: Assistant, question: Question) -> Asked:
+    """Evidence may be a part of a sentence, or more than one."""
+    found = assistant.look_up(question.text, question.history)
     marked = assistant.parts.evidences.marks(found.query, found.found)
-    wanted = [_squeezed(text) for text in row["evidence"]]
-    texts = [_squeezed(sentence.text) for sentence, _ in marked]
-    good = [any(text in one or one in text for one in wanted) for text in texts]
+    texts = [sentence.text for sentence, _ in marked]
+    good = [bool(holds(t, question.evidence)) or any(holds(one, [t]) for one in question.evidence) for t in texts]
     return Asked(np.array([marks for _, marks in marked]).reshape(-1, len(Marks._fields)), np.array(good, dtype=bool))
-
-
-def _squeezed(text: str) -> str:
-    return "".join(text.split())
 
 
 def fit(asked: Sequence[Asked]) -> np.ndarray:

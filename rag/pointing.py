@@ -23,23 +23,26 @@ _LAST = -1
 def pointed(message: str, said: str, language: Language, terms: Terms) -> str:
     """The message with a name in the place of an ordinal that points into what was `said`; as it is where it has none,
     or nothing was listed."""
+    if not said:
+        return message
     folded, at = align(message)
-    for number, pattern in _ordinals(language):
+    for place, pattern in _ordinals(language):
         if found := pattern.search(folded):
-            name = _item(said, number, language, terms)
-            place = found.start("it"), found.end("it")
-            return f"{message[: at[place[0]]]}{name}{message[at[place[1] - 1] + 1 :]}" if name else message
+            name = _item(said, place, language, terms)
+            return (
+                f"{message[: at[found.start('it')]]}{name}{message[at[found.end('it') - 1] + 1 :]}" if name else message
+            )
     return message
 
 
-def _item(said: str, number: int, language: Language, terms: Terms) -> str | None:
+def _item(said: str, place: int, language: Language, terms: Terms) -> str | None:
     """The name of the item, in the language of the message."""
     spoken = detect(said, language)
     heads = [found[1] for part in _MARKER.split(said) if (found := _HEAD.match(part.strip() + " "))]
     items = heads if len(heads) > 1 else _treatments(said, spoken, terms)
-    if len(items) < 2 or number > len(items):
+    if len(items) < 2 or place >= len(items):
         return None
-    return _named(items[number if number == _LAST else number - 1], spoken, language, terms)
+    return _named(items[place], spoken, language, terms)
 
 
 def _treatments(said: str, spoken: Language, terms: Terms) -> Sequence[str]:
@@ -55,9 +58,7 @@ def _named(item: str, spoken: Language, language: Language, terms: Terms) -> str
 
 @cache
 def _ordinals(language: Language) -> tuple[tuple[int, re.Pattern[str]], ...]:
-    """Each number with the pattern of what says it (its group `it`); -1 is the last."""
+    """Each place in a list, -1 for the last, with the pattern of what says it (its group `it`)."""
     data = words_of("ordinals")[language]
-    frame = data["frame"]
-    numbers = enumerate([*data["numbers"], data["last"]], 1)
-    made = [(_LAST if one == data["last"] else n, frame.replace("N", f"(?:{one})")) for n, one in numbers]
-    return tuple((n, re.compile(pattern)) for n, pattern in made)
+    places = [*enumerate(data["numbers"]), (_LAST, data["last"])]
+    return tuple((place, re.compile(data["frame"].replace("N", f"(?:{words})"))) for place, words in places)

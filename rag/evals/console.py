@@ -63,7 +63,7 @@ def _check_table(checked: Sequence[Rate]) -> Table:
     for title, rate in main_rates(checked).items():
         name = f"{title}: {rate.group}" if rate.group != ALL else title
         cells = [f"{percent(found.value)} of {found.n}" for found in rate.found]
-        table.add_row(name, *cells, at_least(rate.target))
+        table.add_row(name, *cells, wanted(rate.target))
     return table
 
 
@@ -114,13 +114,12 @@ def _verdict(move: Move) -> str:
 
 
 def target(figure: Figure) -> str:
-    if figure.target is None:
-        return ""
-    return f"{'≤' if figure.lower else '≥'} {figure.target:.0%}"
+    return wanted(figure.target, lower=figure.lower)
 
 
-def at_least(share: float | None) -> str:
-    return "" if share is None else f"≥ {share:.0%}"
+def wanted(share: float | None, *, lower: bool = False) -> str:
+    """What a share should reach or, where `lower` is better, stay at or below."""
+    return "" if share is None else f"{'≤' if lower else '≥'} {share:.0%}"
 
 
 def percent(value: float | None) -> str:

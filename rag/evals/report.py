@@ -11,7 +11,7 @@ from typing import Any
 
 from rag.evals import charts
 from rag.evals.cards import cards_of
-from rag.evals.console import at_least, percent, points, target
+from rag.evals.console import percent, points, target, wanted
 from rag.evals.figures import BY_NAME, FIGURES, GROUPS, Figure, by_configuration, figures_of, told_apart
 from rag.evals.readability import SCALES
 from rag.evals.record import Configuration, Record
@@ -67,7 +67,7 @@ def render(records: Sequence[Record], checked: Sequence[Rate] = ()) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points, "target": target, "at_least": at_least}
+    environment.filters |= {"percent": percent, "points": points, "target": target, "wanted": wanted}
     script, style = (_ASSETS / "report.js").read_text("utf-8"), (_ASSETS / "report.css").read_text("utf-8")
     shown = {"script": script, "style": style, "policy": _policy(script)}
     return environment.get_template("report.html.j2").render(**shown, **_content(records), **_sentence_check(checked))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rag import check as checker
 from rag.errors import SettingsError
@@ -14,12 +14,14 @@ from rag.evals.questions import lines_of
 from rag.evals.score import Estimate, Score, estimate
 from rag.types import LANGUAGES
 
+if TYPE_CHECKING:
+    from rag.evals.runner import Tell
+
 CAUGHT, PASSED = 0.97, 0.60  # wanted: of the corrupted sentences of each kind, of all faithful ones
 ALL, VERBATIM = "all", "verbatim"
 _HINT = 'write {"id", "sentence", "evidence": [text...], "label": "supported|unsupported", "kind", "lang"} on each line'
 _LABELS = {"supported": True, "unsupported": False}
 
-Tell = Callable[[int, int], None]
 #: (sentence, evidence) -> the check's verdict.
 Check = Callable[[str, Sequence[str]], checker.Check]
 
