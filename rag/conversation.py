@@ -57,7 +57,7 @@ def understood(question: str, history: Sequence[Turn], language: Language, terms
             kept = _understand(now, base, said, terms).base
             base = read(kept, spoken, terms) if kept else None
     said = _last_said(history)
-    now = read(pointed(shortened(question), said, language, terms), language, terms)
+    now = read(pointed(shortened(question), history, language, terms), language, terms)
     reading = _understand(now, base, said, terms)
     goes_on = base is not None and changed(now.text, language) is None and _diseases(now) <= _diseases(base)
     return replace(reading, before=base.text) if base and goes_on else reading
