@@ -51,7 +51,8 @@ class Signals:
     terms it holds, as log(1 + number), the weight of the things that it does not, as log(1 + weight), and whether it is
     silent on the aspect asked for. The weight of the things that none of the chosen sentences holds, likewise. Whether
     no document knows a name, or a treatment, test or stage, of the question. Whether a figure is asked for and none is
-    there. The cosines of the nearest passage and, as a mean, of the nearest three sentences, 0 to 1."""
+    there. Of a message that leans on what was said before, the share of what it names itself that none of them holds.
+    The cosines of the nearest passage and, as a mean, of the nearest three sentences, 0 to 1."""
 
     held: float
     missing: float
@@ -60,6 +61,7 @@ class Signals:
     no_name: float
     no_means: float
     no_figure: float
+    unsaid: float
     passage: float
     sentences: float
 
@@ -92,7 +94,8 @@ MEANS_KINDS = frozenset({"treatment", "procedure", "test", "testing", "vaccine",
 _SAID = NAME_KINDS | MEANS_KINDS | frozenset(TOPIC_KINDS) | {ASPECT}
 _SILENT = Spoken(frozenset(), frozenset())
 _NAMES = (
-    "held", "missing", "silent", "no aspect", "no name", "no means", "no figure", "nearest passage", "nearest sentences"
+    "held", "missing", "silent", "no aspect", "no name", "no means", "no figure", "unsaid", "nearest passage",
+    "nearest sentences",
 )  # fmt: skip
 
 
@@ -169,12 +172,19 @@ def assess(
         no_name=float(any(t.term.kind in NAME_KINDS for t in unknown)),
         no_means=float(any(t.term.kind in MEANS_KINDS and t.term.sure for t in unknown)),
         no_figure=float(no_figure),
+        unsaid=_unsaid(terms, unspoken),
         passage=passage,
         sentences=sentences,
     )
     # "why?", with nothing before it: asked about nothing, nothing answers
     unheard = tuple(t.term.surface for t in unknown if t.term.sure and t.term.kind in _SAID)
     return Coverage(chance(signals) if terms else 0.0, signals, tuple(t.term.surface for t in unspoken), unheard)
+
+
+def _unsaid(terms: Sequence[Weighed], unspoken: Sequence[Weighed]) -> float:
+    own = [t for t in terms if not t.term.carried]
+    leans = 0 < len(own) < len(terms)
+    return _total(t for t in own if t in unspoken) / (_total(own) or 1.0) if leans else 0.0
 
 
 def _total(terms: Iterable[Weighed]) -> float:
@@ -187,5 +197,5 @@ def chance(signals: Signals) -> float:
 
 
 # Logistic regression on development questions: `python benchmarks/calibrate.py` prints it again, with its figures.
-_BIAS = -5.95
-_WEIGHTS = (3.57, -0.55, -1.37, -1.49, -0.98, -1.73, -7.40, 1.03, 6.21)
+_BIAS = -6.1
+_WEIGHTS = (3.71, -0.59, -1.33, -1.47, -1.09, -2.46, -7.22, -1.90, 1.00, 6.46)

@@ -98,8 +98,8 @@ class Evidences:
 
     def of(self, query: Query, found: Found, limit: int, keep: float = 0.83) -> Evidence:
         """At most about `limit` sentences out of the hits, and how well they cover the question."""
-        terms = weigh(query, self._retriever.index.bm25.idf, self._ceiling)
         seen = self._all_seen(found)
+        terms = _known(weigh(query, self._retriever.index.bm25.idf, self._ceiling), seen.values())
         candidates = self._candidates(query, found, terms, seen.values())
         chosen = choose(candidates, limit, keep)
         told = [_spoken(seen[one.sentence.source, one.sentence.start], seen.values()) for one in chosen]
@@ -193,6 +193,15 @@ class Evidences:
         if seen.sentence.kind == "note" or is_aside(seen.sentence.text, language):
             factor *= shares.aside
         return Marks(meaning, covered, passage, float(language == query.language), float(figure)).times(factor)
+
+
+def _known(terms: Sequence[Weighed], seen: Iterable[Seen]) -> list[Weighed]:
+    """Who speaks of cancer of the esophagus knows of the esophagus, though no document names it."""
+    told = [one for one in seen if one.keys]
+    return [
+        replace(t, unknown=t.unknown and not any(is_held(t, one.keys, one.context, one.around) for one in told))
+        for t in terms
+    ]
 
 
 def _is_subject(weighed: Weighed) -> bool:

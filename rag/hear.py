@@ -164,13 +164,14 @@ class Hearing:
         return whole is None or whole.outcome != "about"
 
     def _readings(self, question: str, reading: Reading, language: Language) -> Iterator[Query]:
-        now = self._query(reading.asked or question, language)
+        typed = self._query(question, language)
+        now = self._query(reading.asked, language) if reading.asked else typed
         for text in (reading.text, *reading.others):
             if text == question:
-                yield self._query(question, language)
+                yield typed
                 continue
             whole = self._query(text, language, whole=len(text) <= _WHOLE)
-            yield leaning(whole, now, is_replaced=reading.is_replaced)
+            yield leaning(whole, now, typed, is_replaced=reading.is_replaced)
 
     def _query(self, text: str, language: Language, *, whole: bool = False) -> Query:
         return understand(text, language, self.terms, english=self.english, whole=whole)

@@ -18,6 +18,11 @@ from rag.types import Language
 
 _HAN = re.compile("[\u3400-\u9fff]")
 _TAIL = 3  # words that may say more of a name that takes another's place
+#: What may stand before and after the words that leave a topic, and what ends them.
+_AROUND_CHANGE = {
+    "": (r"(?:\w+\W+){0,3}?", r"(?:\W?\w+){0,2}", r" *(?:[,.:;!?-]|$)"),
+    "zh": (r".{0,4}?", r"[^,.:;!?。 ]{0,4}?", r"(?: *[,.:;!?。-]| |$)"),
+}
 _LIGHT = frozenset({"adverb", "people"})  # kinds that say nothing of the topic
 
 
@@ -142,8 +147,8 @@ def without(text: str, name: str, language: Language) -> str:
 def changed(text: str, language: Language) -> str | None:
     """What follows where a message opens by leaving the topic ("new question: ..."); None where it does not."""
     folded, at = align(text)
-    few, end = (r".{0,4}?", r"[^,.:;!?]{0,4}") if language == "zh" else (r"(?:\w+\W+){0,3}?", r"(?:\W?\w+){0,2}")
-    found = re.match(rf"\W*{few}{_words('changes', language).pattern}{end} *(?:[,.:;!?-]|$)", folded)
+    few, end, stop = _AROUND_CHANGE["zh" if language == "zh" else ""]
+    found = re.match(rf"(?:\W*{few}{_words('changes', language).pattern}{end}{stop})+", folded)
     return text[at[found.end() - 1] + 1 :].strip() if found else None
 
 
