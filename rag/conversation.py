@@ -35,7 +35,8 @@ class Reading:
     lean on; `others` are less likely readings: the message by itself, where it may as well be a new question, or with
     the names alone of what was said before. `is_glued`: what was said before stands in `text` ahead of the message;
     `is_replaced`: a name of it stands in another's place. `asked`: the message with a name in place of its
-    pronoun. `before`: the question that a message goes on from that names no other disease."""
+    pronoun. `before`: the question that a message goes on from that names no other disease. `echo`: a message that
+    leans, with the names of the last answer that it has none of its own for."""
 
     text: str
     base: str
@@ -44,6 +45,7 @@ class Reading:
     is_replaced: bool = False
     asked: str = ""
     before: str = ""
+    echo: str = ""
 
 
 def understood(question: str, history: Sequence[Turn], language: Language, terms: Terms) -> Reading:
@@ -60,7 +62,8 @@ def understood(question: str, history: Sequence[Turn], language: Language, terms
     now = read(pointed(shortened(question), history, language, terms), language, terms)
     reading = _understand(now, base, said, terms)
     goes_on = base is not None and changed(now.text, language) is None and _diseases(now) <= _diseases(base)
-    return replace(reading, before=base.text) if base and goes_on else reading
+    reading = replace(reading, before=base.text) if base and goes_on else reading
+    return replace(reading, echo=_echo(now, said, terms)) if reading.text != now.text else reading
 
 
 def _diseases(topic: Topic) -> set[str]:
@@ -210,6 +213,15 @@ def _answered(said: str, now: Topic, terms: Terms) -> list[Named]:
     named = [one for one in read(said, detect(said, now.language), terms).named if one.slot in ("cancer", "treatment")]
     most = Counter(one.concept for one in named).most_common(1)
     return [next(one for one in named if one.concept == most[0][0])] if most else []
+
+
+def _echo(now: Topic, said: str, terms: Terms) -> str:
+    """The message with what the last answer names; empty where that was none, or it names nothing else."""
+    if not _CITED.search(said):
+        return ""
+    named = (one for one in read(said, detect(said, now.language), terms).named if one.slot not in now.slots)
+    names = _names(named, now.language, terms)
+    return _closed(now.text, names) if names else ""
 
 
 def _names(named: Iterable[Named], language: Language, terms: Terms) -> list[str]:

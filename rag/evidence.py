@@ -57,6 +57,7 @@ class Shares:
     context: float = 0.5  # of what a term counts that only the title or heading holds
     lead: float = 0.5  # of what a sentence gains from the nearer one it hangs on
     stranger: float = 0.85  # what is left of a sentence that does not speak of the cancer asked about
+    echo: float = 0.5  # what the message with the last answer's names counts beside the question as understood
     aside: float = 0.7  # what is left of a sentence that asks, or speaks of its own article or its author
 
 
@@ -100,7 +101,7 @@ class Evidences:
         """At most about `limit` sentences out of the hits, and how well they cover the question."""
         seen = self._all_seen(found)
         terms = _known(weigh(query, self._retriever.index.bm25.idf, self._ceiling), seen.values())
-        candidates = self._candidates(query, found, terms, seen.values())
+        candidates = self._ranked(query, found, terms, seen.values())
         chosen = choose(candidates, limit, keep)
         told = [_spoken(seen[one.sentence.source, one.sentence.start], seen.values()) for one in chosen]
         texts = zip(told, chosen, strict=True)
@@ -110,7 +111,7 @@ class Evidences:
     def near(self, query: Query, found: Found, keep: float) -> frozenset[tuple[str, int]]:
         """Source and start of every sentence of the hits that scores at least `keep` times as well as the best."""
         terms = weigh(query, self._retriever.index.bm25.idf, self._ceiling)
-        candidates = self._candidates(query, found, terms, self._all_seen(found).values())
+        candidates = self._ranked(query, found, terms, self._all_seen(found).values())
         best = max((candidate.score for candidate in candidates), default=0.0)
         good = (candidate.sentence for candidate in candidates if candidate.score >= keep * best)
         return frozenset((sentence.source, sentence.start) for sentence in good)
@@ -142,6 +143,19 @@ class Evidences:
         held = [t for t in terms if any(is_held(t, s.keys, s.context, s.around) for s in seen)]
         best = found.hits[0].score if found.hits else 1.0
         return [(one, self._marks(one, held, query, best)) for one in seen]
+
+    def _ranked(self, query: Query, found: Found, terms: Sequence[Weighed], seen: Collection[Seen]) -> list[Candidate]:
+        """The candidates with their scores; of a message that leans on what was said, with those of its echo."""
+        candidates = self._candidates(query, found, terms, seen)
+        if query.echo is None:
+            return candidates
+        echoed = replace(found, vector=found.echo)
+        terms = weigh(query.echo, self._retriever.index.bm25.idf, self._ceiling)
+        others = self._candidates(query.echo, echoed, terms, self._all_seen(echoed).values())
+        best, most = (max((c.score for c in some), default=0.0) or 1.0 for some in (candidates, others))
+        share = self._shares.echo * best / most
+        scores = {c.sentence: share * c.score for c in others}
+        return [replace(c, score=c.score + scores.get(c.sentence, 0.0)) for c in candidates]
 
     def _candidates(
         self, query: Query, found: Found, terms: Sequence[Weighed], seen: Collection[Seen]

@@ -166,12 +166,16 @@ class Hearing:
     def _readings(self, question: str, reading: Reading, language: Language) -> Iterator[Query]:
         typed = self._query(question, language)
         now = self._query(reading.asked, language) if reading.asked else typed
+        echo = self._leaning(reading.echo, now, typed, reading) if reading.echo else None
         for text in (reading.text, *reading.others):
             if text == question:
                 yield typed
                 continue
-            whole = self._query(text, language, whole=len(text) <= _WHOLE)
-            yield leaning(whole, now, typed, is_replaced=reading.is_replaced)
+            yield replace(self._leaning(text, now, typed, reading), echo=echo)
+
+    def _leaning(self, text: str, now: Query, typed: Query, reading: Reading) -> Query:
+        whole = self._query(text, now.language, whole=len(text) <= _WHOLE)
+        return leaning(whole, now, typed, is_replaced=reading.is_replaced)
 
     def _query(self, text: str, language: Language, *, whole: bool = False) -> Query:
         return understand(text, language, self.terms, english=self.english, whole=whole)

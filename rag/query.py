@@ -58,7 +58,8 @@ class Term:
 class Query:
     """`text` is the question as understood, `gloss` what is embedded: for an English-only model an English gloss.
     `asks_number` says that only a figure answers it: how many, how long, what percentage; beside it stands one of
-    `unit`, if any. Of a question that leans on what was said before, `now` is the message alone."""
+    `unit`, if any. Of a question that leans on what was said before, `now` is the message alone and `echo` the message
+    with what the last answer names: where that answer is spoken of, its topic need not be the question's before."""
 
     text: str
     language: Language
@@ -68,12 +69,13 @@ class Query:
     asks_number: bool = False
     unit: frozenset[str] = frozenset()
     now: Query | None = None
+    echo: Query | None = None
 
 
 def leaning(whole: Query, now: Query, typed: Query, *, is_replaced: bool) -> Query:
     """`whole` with its terms marked that the message itself does not name: they say of what, the message says what.
     One that puts a name in another's place (`is_replaced`) keeps the aspect that was asked for. `now` is the message
-    with names for its pronouns, `typed` without: "does it hurt" asks for an aspect, "does surgery hurt" names a pain."""
+    with names for its pronouns, `typed` without: "does it hurt" asks for an aspect, "does surgery hurt" names pain."""
     whole = replace(whole, terms=tuple({t.keys: t for t in (*whole.terms, *_aspects_of(typed))}.values()))
     new = frozenset().union(*(term.keys for term in (*now.terms, *_aspects_of(typed))))
     if not any(term.keys & new for term in whole.terms):

@@ -37,11 +37,13 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Hits best first, their numbers in the index, and the question's unit vector [dimension] or None."""
+    """Hits best first, their numbers in the index, and the unit vectors [dimension] of the question and of its echo of
+    the last answer, or None."""
 
     hits: tuple[Hit, ...] = ()
     numbers: tuple[int, ...] = ()
     vector: np.ndarray | None = None
+    echo: np.ndarray | None = None
 
 
 def fuse(dense: np.ndarray, lexical: np.ndarray, weights: Weights = Weights()) -> np.ndarray:
@@ -68,13 +70,13 @@ class Retriever:
     def find(self, query: Query, k: int) -> Found:
         """The `k` best passages, best first; fewer only where the corpus has fewer or nothing speaks for them."""
         lexical = self._lexical(query)
-        vector = self._vector(query)
+        vector, echo = self._vectors(query)
         near = self.index.dense(vector, POOL) if vector is not None else []
         scores = fuse(self._dense(vector, near, lexical), lexical, self.weights)
         order = [int(number) for number in _top(scores, k)]
         ranks = {number: rank for rank, (number, _) in enumerate(near, 1)}
         hits = (Hit(self.index.passages[n], float(scores[n]), ranks.get(n), _rank(lexical, n)) for n in order)
-        return Found(tuple(hits), tuple(order), vector)
+        return Found(tuple(hits), tuple(order), vector, echo)
 
     def _lexical(self, query: Query) -> np.ndarray:
         """For each passage [n] how much it holds of the question's words and concepts, 0 to 1.
@@ -91,14 +93,13 @@ class Retriever:
             shares = np.where(foreign, np.maximum(shares, anywhere), shares)
         return shares
 
-    def _vector(self, query: Query) -> np.ndarray | None:
+    def _vectors(self, query: Query) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Of the question and of its echo."""
         if self.embedder is None:
-            return None
-        vector = self._unit(self.embedder, query.gloss)
-        if query.now is not None:
-            mixed = (1 - NOW) * vector + NOW * self._unit(self.embedder, query.now.gloss)
-            vector = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
-        return vector
+            return None, None
+        now = self._unit(self.embedder, query.now.gloss) if query.now else None
+        whole, echo = (self._unit(self.embedder, one.gloss) if one else None for one in (query, query.echo))
+        return _mixed(whole, now), _mixed(echo, now)
 
     @staticmethod
     def _unit(embedder: BaseEmbedding, text: str) -> np.ndarray:
@@ -119,6 +120,13 @@ class Retriever:
             best = float((sentences @ vector).max()) if sentences is not None and len(sentences) else cosine
             scores[number] = max(0.0, (1 - self.weights.sentence) * cosine + self.weights.sentence * best)
         return scores
+
+
+def _mixed(whole: np.ndarray | None, now: np.ndarray | None) -> np.ndarray | None:
+    if whole is None or now is None:
+        return whole
+    mixed = (1 - NOW) * whole + NOW * now
+    return np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-9))
 
 
 def _weighed(query: Query, names: int) -> list[str]:
