@@ -15,6 +15,7 @@ from rag.query import Query, leaning, understand
 from rag.reread import keeping
 from rag.settings import LANGUAGE_CHOICES
 from rag.terms import Terms
+from rag.topics import without
 from rag.types import Decision, Language, Turn
 from rag.wishes import NO_WISH, Wish, Wishes, wanted
 
@@ -27,6 +28,7 @@ _SOMEBODY = ("who.", "case.", "role.")
 _GENERAL = ("frame.general",)
 _PERSONAL = (*_SOMEBODY, "ask.")
 _ADVICE = ("ask.advice", "ask.choice")
+_ASKING = ("ask.",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +137,15 @@ class Hearing:
         so many words, or of people in general, is no personal question for what was said before it."""
         if not history or (reading.is_glued and not decision):
             return decision
-        alone = self.guard.before(question, language)
+        said = without(question, "mistakes", language)  # "my mistake": of nobody's illness
+        alone = self.guard.before(said, language)
         is_own = alone and alone.outcome == "boundary" and alone.rule != _STORY
-        is_own = is_own and self._signs(question, language, _SOMEBODY)
-        if is_own and (not reading.is_replaced or self._signs(question, language, _ADVICE)):
+        is_own = is_own and self._signs(said, language, _SOMEBODY)
+        if is_own and (not reading.is_replaced or self._signs(said, language, _ADVICE)):
             return alone
+        is_corrected = said != question and reading.before and not self._signs(said, language, _ASKING)
+        if is_corrected and not self._was_personal(history, language):
+            return None
         if reading.is_replaced:
             said = (turn.content for turn in history if turn.role == "user")
             whole = self.guard.before(reading.text, language, history)
@@ -151,6 +157,12 @@ class Hearing:
             return decision
         whole = self.guard.before(reading.text, language, history)
         return whole if whole is None or whole.outcome == "boundary" else decision
+
+    def _was_personal(self, history: Sequence[Turn], language: Language) -> bool:
+        """Whether the question before was a personal one."""
+        last = max(n for n, turn in enumerate(history) if turn.role == "user")
+        was = self.guard.before(history[last].content, language, history[:last])
+        return was is not None and was.outcome == "boundary"
 
     def _signs(self, text: str, language: Language, names: tuple[str, ...]) -> bool:
         """Whether the guard sees one of these groups of signals in it."""
