@@ -20,7 +20,10 @@ from rag.pipeline import Assistant, open_assistant
 from rag.settings import Settings
 
 FILES = [Path(f"tests/questions/{name}.jsonl") for name in ("dev", "lay", "blind", "near", "across")]
-FILES += (Path(f"tests/conversations/followups_{name}_dev.jsonl") for name in ("blind", "second", "third", "fourth"))
+FILES += (
+    Path(f"tests/conversations/followups_{name}_dev.jsonl")
+    for name in ("blind", "second", "third", "fourth", "fifth", "sixth")
+)
 FOLDS, RIDGE = 10, 1.0
 
 

@@ -4,9 +4,10 @@
 
 Two things are fitted, the second on top of the first: `rag/data/likeness.npz` (how alike a message is to the examples
 of `rag/data/<language>/examples.yaml` and to the development questions below), and the weights of a personal question
-in `rag/data/guard.yaml` (a logistic regression of signals and likeness). The likeness of a question that the weights
-are fitted on comes from a fit that has not seen it, nor its neighbours in the other languages: otherwise it would be
-believed too much. The printed rates are of such folds too. `--check` writes nothing. The test questions are never read.
+and of danger told indirectly in `rag/data/guard.yaml` (logistic regressions of signals and likeness). The likeness of a
+question that the weights are fitted on comes from a fit that has not seen it, nor its neighbours in the other
+languages: otherwise it would be believed too much. The printed rates are of such folds too. `--check` writes nothing.
+The test questions are never read.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 DEVELOPED = [TESTS / "guard" / f"{name}.jsonl" for name in ("dev", "held", "more", "blind_dev", "plain")]
 DEVELOPED += [TESTS / "questions" / f"{name}.jsonl" for name in ("dev", "lay")]
 #: Only the weights are fitted on these: in the likeness they took more from emergencies than they gave to the others.
-WEIGHED = [TESTS / "guard" / f"{name}.jsonl" for name in ("third_dev", "fourth_dev")]
-WEIGHED += [TESTS / "questions" / f"{name}.jsonl" for name in ("near", "across")]
+WEIGHED = [TESTS / "guard" / f"{name}.jsonl" for name in ("third_dev", "fourth_dev", "fifth_dev")]
+WEIGHED += [TESTS / "questions" / f"{name}.jsonl" for name in ("near", "across", "near_second")]
 #: The patterns were written with these in view: what they say there is too good to be believed in full.
 SEEN, SEEN_WEIGHT = "guard-dev", 0.2
 OUTCOMES = {"boundary": "personal", "declined": "personal", "emergency": "emergency", "about": "about"}
@@ -44,6 +45,10 @@ GROUPS = ("ask", "pair.", "near.", "role.", "who.", "case.", "shape.", "feel.", 
 #: The share of plain questions, of those not fitted on, that may be taken personally. They are harder than those people
 #: ask: a third of them was written to be mistaken.
 FALSE_ALARMS = 0.04
+#: The chance, as a logit, from which a message that no rule of danger sums up is taken for danger: a fifth. Who is told
+#: to call for help without need loses less than who needs it and is told of the documents.
+ALARMING = -1.5
+RULED = "ruled"  # what the rules of danger see stands beside the others in the fit, so that these learn what is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +77,13 @@ def main() -> None:
     told = [row for row in every if row.kind in ("plain", "personal")]
     weights, threshold, scores = weights_of(told, [evidence(blind[row.fold], row) for row in told])
     tell("personal", told, scores >= 0)
-    tell("emergency", every, [is_alarm(blind[row.fold], row) for row in every])
+    alarming, cut, alarms = alarms_of(every, [dangers(blind[row.fold], row) for row in every])
+    tell("emergency", every, alarms)
     if not args.check:
         whole = fit([*examples, *(entry for _, *entry in known)])
         np.savez_compressed(WEIGHTS, weights=whole.astype(np.float16), examples=digest())
-        write(weights, threshold)
+        write("personal", weights, threshold)
+        write("alarming", alarming, cut)
 
 
 def rows() -> Iterator[Row]:
@@ -139,9 +146,11 @@ def fit(examples: Sequence[Sequence[str]]) -> np.ndarray:
     return weights
 
 
-def is_alarm(guard: Guard, row: Row) -> bool:
-    decision = guard.before(row.question, row.language, row.history)
-    return decision is not None and decision.outcome == "emergency"
+def dangers(guard: Guard, row: Row) -> dict[str, float]:
+    bare = replace(guard, table=replace(guard.table, alarming=replace(guard.table.alarming, threshold=10**6)))
+    decision = bare.before(row.question, row.language, row.history)
+    is_ruled = decision is not None and decision.outcome == "emergency"
+    return guard.alarms(guard.read(row.question, row.language)) | {RULED: float(is_ruled)}
 
 
 def evidence(guard: Guard, row: Row) -> dict[str, float]:
@@ -171,6 +180,28 @@ def weights_of(
     return dict(zip(names, found.tolist(), strict=True)), cut - base, scores - cut
 
 
+def alarms_of(
+    every: Sequence[Row], values: Sequence[Mapping[str, float]]
+) -> tuple[dict[str, float], float, np.ndarray]:
+    """As `weights_of`, for danger: weights, the threshold, and whether each row is an alarm by the rules or by weights
+    fitted on the other folds."""
+    names = sorted({name for value in values for name in value})
+    table = np.array([[value.get(name, 0.0) for name in names] for value in values])
+    is_danger = np.array([row.kind == "emergency" for row in every], dtype=float)
+    trust = np.array([SEEN_WEIGHT if row.id.startswith(SEEN) else 1.0 for row in every])
+    fold = np.array([row.fold for row in every])
+    signs = np.array([-1.0 if name.startswith("calm.") else 1.0 for name in names])
+    scores = np.zeros(len(every))
+    for number in range(FOLDS):
+        rest = fold != number
+        part, base = regress(table[rest], is_danger[rest], trust[rest], signs)
+        scores[~rest] = table[~rest] @ part + base
+    found, base = regress(table, is_danger, trust, signs)
+    is_named = np.array([any(not n.startswith(("near_", "calm.", RULED)) for n in value) for value in values])
+    alarms = (table[:, names.index(RULED)] > 0) | (is_named & (scores >= ALARMING))
+    return {n: w for n, w in zip(names, found.tolist(), strict=True) if n != RULED}, ALARMING - base, alarms
+
+
 def regress(table: np.ndarray, told: np.ndarray, trust: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, float]:
     """Logistic regression [names] and its constant, with a ridge, each weight of its sign or zero: accelerated
     projected gradient (Beck & Teboulle 2009)."""
@@ -189,13 +220,13 @@ def regress(table: np.ndarray, told: np.ndarray, trust: np.ndarray, signs: np.nd
     return weights[:-1], float(weights[-1])
 
 
-def write(weights: Mapping[str, float], threshold: float) -> None:
+def write(block_name: str, weights: Mapping[str, float], threshold: float) -> None:
     """Puts the weights that are not nothing into `rag/data/guard.yaml`, in hundredths; all else there stays."""
     path = DATA / "guard.yaml"
     listed = [(name, round(100 * weight)) for name, weight in sorted(weights.items())]
     lines = "".join(f"    {name}: {weight}\n" for name, weight in listed if weight)
-    block = f"personal:\n  threshold: {round(100 * threshold)}\n  weights:\n{lines}"
-    found = re.compile(r"^personal:\n(?:  .*\n)+", re.MULTILINE)
+    block = f"{block_name}:\n  threshold: {round(100 * threshold)}\n  weights:\n{lines}"
+    found = re.compile(rf"^{block_name}:\n(?:  .*\n)+", re.MULTILINE)
     path.write_text(found.sub(block, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 

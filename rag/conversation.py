@@ -61,13 +61,16 @@ def understood(question: str, history: Sequence[Turn], language: Language, terms
     said = _last_said(history)
     now = read(pointed(shortened(question), history, language, terms), language, terms)
     reading = _understand(now, base, said, terms)
-    goes_on = base is not None and changed(now.text, language) is None and _diseases(now) <= _diseases(base)
+    goes_on = (
+        base is not None and changed(now.text, language) is None and _cancers_in(now, terms) <= _cancers_in(base, terms)
+    )
     reading = replace(reading, before=base.text) if base and goes_on else reading
     return replace(reading, echo=_echo(now, said, terms)) if reading.text != now.text else reading
 
 
-def _diseases(topic: Topic) -> set[str]:
-    return {one.concept for one in topic.named if one.slot == "cancer"}
+def _cancers_in(topic: Topic, terms: Terms) -> set[str]:
+    """A case history may name other diseases beside."""
+    return {one.concept for one in topic.named if terms.concepts[one.concept].kind in ("cancer", "precancer")}
 
 
 def _earlier(history: Sequence[Turn]) -> list[tuple[str, str]]:

@@ -209,13 +209,10 @@ class Evidences:
         return Marks(meaning, covered, passage, float(language == query.language), float(figure)).times(factor)
 
 
-def _known(terms: Sequence[Weighed], seen: Iterable[Seen]) -> list[Weighed]:
+def _known(terms: Iterable[Weighed], seen: Collection[Seen]) -> list[Weighed]:
     """Who speaks of cancer of the esophagus knows of the esophagus, though no document names it."""
-    told = [one for one in seen if one.keys]
-    return [
-        replace(t, unknown=t.unknown and not any(is_held(t, one.keys, one.context, one.around) for one in told))
-        for t in terms
-    ]
+    told = [(one.keys, one.context, one.around) for one in seen]
+    return [replace(t, unknown=t.unknown and not any(is_held(t, *keys) for keys in told)) for t in terms]
 
 
 def _is_subject(weighed: Weighed) -> bool:

@@ -7,12 +7,11 @@ signals that anyone can read in `data/guard.yaml`; the rule and the sum are kept
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rag.likeness import Likeness, plain
+from rag.likeness import Likeness, odds, plain
 from rag.patterns import Pattern
 from rag.reread import read_once
 from rag.rules import Rules, Signal, Table, load_rules, load_table
@@ -33,7 +32,6 @@ _KINDS = ("self_harm", "body")
 _SOME, _MUCH = 0.4, 0.6  # shares of `Likeness` from which it counts
 _TALK = 0.6  # the share of small talk from which a phrase of it suffices
 _NONE = 0.05  # the share of both dangers below which the message is unlike any
-_FLOOR = 1e-4  # shares below this say nothing
 _EARLIER = 4.0  # what was said before counts up to this
 
 
@@ -61,9 +59,8 @@ class Message:
     def odds(self) -> tuple[float, ...]:
         """How much more it is like personal questions than like plain ones, as natural logarithms: as a whole, then
         each clause."""
-        return tuple(
-            math.log((like["personal"] + _FLOOR) / (like["plain"] + _FLOOR)) for like in (self.like, *self.alone)
-        )
+        plainly = ("about", "personal", *_KINDS)  # what is none of these is plain
+        return tuple(odds(like, "personal", plainly) for like in (self.like, *self.alone))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +114,7 @@ class Guard:
         return frozenset(name for name in seen if clause.is_asked or not name.endswith(".mark"))
 
     def _emergency(self, now: Message, earlier: Sequence[Message]) -> Decision | None:
-        found = self._danger(now)
+        found = self._danger(now) or self._alarmed(now)
         if not found and earlier and self._hangs_on(now, "follow.emergency"):
             was = self._danger(earlier[-1])
             found = was and (was[0], (*was[1], self.table.signals["before.emergency"]))
@@ -131,6 +128,26 @@ class Guard:
             return None
         signals = max(found, key=lambda entry: entry[0])[1]
         return danger_of(signals), signals
+
+    def _alarmed(self, now: Message) -> tuple[str, tuple[Signal, ...]] | None:
+        """Danger told so indirectly that no rule sums it up, but in all that shows like it: never for its likeness
+        alone."""
+        values = self.alarms(now)
+        if all(name.startswith(("near_", "calm.")) for name in values):
+            return None
+        signals = add(self.table.signals, self.table.alarming, values)
+        return (f"emergency.{max(_KINDS, key=now.like.__getitem__)}", signals) if signals else None
+
+    def alarms(self, now: Message) -> dict[str, float]:
+        """What speaks for or against danger, by name of the signal: 1.0 for what is seen, and how much likelier than
+        none the message is by its likeness, as natural logarithms: as a whole, and its likest clause."""
+        groups = self.table.scores[_DANGERS[0]].groups | self.table.scores[_DANGERS[1]].groups
+        names = {name for part in now.parts for name in part.seen if name.partition(".")[0] in groups}
+        values = dict.fromkeys(sorted(names), 1.0)
+        for kind in _KINDS:
+            values[f"near_{kind}.whole"] = odds(now.like, kind, _KINDS)
+            values[f"near_{kind}.clause"] = max(odds(like, kind, _KINDS) for like in (now.alone or (now.like,)))
+        return values
 
     def _about(self, now: Message, language: Language) -> Decision | None:
         """Small talk: of a short message nothing is left once the phrases we know are taken away, or it is like small

@@ -8,6 +8,7 @@ about. No model of a language, and it never decides alone.
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ SLOTS = 1 << 16
 _HAN = re.compile("[\u3400-\u9fff]")
 _NUMBER = re.compile(r"\d{1,20}(?:[.,]\d{1,20})?")
 _LONGEST = 1500
+_FLOOR = 1e-4  # shares below this say nothing
 _STEM = 5  # letters by which two forms of a word are taken for one
 
 
@@ -54,6 +56,12 @@ class Likeness:
         scores = self.weights[slots].sum(axis=0) / np.sqrt(len(slots))
         shares = np.exp(scores - scores.max())
         return dict(zip(KINDS, (shares / shares.sum()).tolist(), strict=True))
+
+
+def odds(like: Mapping[str, float], kind: str, kinds: Sequence[str]) -> float:
+    """How much likelier `kind` is than none of `kinds`, as a natural logarithm."""
+    none = sum(share for name, share in like.items() if name not in kinds)
+    return math.log((like[kind] + _FLOOR) / (none + _FLOOR))
 
 
 def plain(parts: Sequence[Clause], classes: Sequence[tuple[str, Pattern]]) -> str:

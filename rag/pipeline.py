@@ -30,7 +30,7 @@ from rag.writer import Task, Text, Writer, open_writer
 if TYPE_CHECKING:
     from rag.index import Index
 
-ANSWERS_FROM = 0.48  # the least chance that the sentences found answer the question (benchmarks/calibrate.py)
+ANSWERS_FROM = 0.43  # the least chance that the sentences found answer the question (benchmarks/calibrate.py)
 _CITED = ("answered", "boundary")
 _NOTHING_FURTHER = Decision("about.no_more", "nothing further was found", "about")
 ALONE_FROM = 0.1  # a question that may be a new one is read as one where that is so much likelier to be answered

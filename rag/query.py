@@ -76,17 +76,14 @@ def leaning(whole: Query, now: Query, typed: Query, *, is_replaced: bool) -> Que
     """`whole` with its terms marked that the message itself does not name: they say of what, the message says what.
     One that puts a name in another's place (`is_replaced`) keeps the aspect that was asked for. `now` is the message
     with names for its pronouns, `typed` without: "does it hurt" asks for an aspect, "does surgery hurt" names pain."""
-    whole = replace(whole, terms=tuple({t.keys: t for t in (*whole.terms, *_aspects_of(typed))}.values()))
-    new = frozenset().union(*(term.keys for term in (*now.terms, *_aspects_of(typed))))
+    asked = [term for term in typed.terms if term.kind == ASPECT]
+    whole = replace(whole, terms=tuple({t.keys: t for t in (*whole.terms, *asked)}.values()))
+    new = frozenset().union(*(term.keys for term in (*now.terms, *asked)))
     if not any(term.keys & new for term in whole.terms):
         return whole
     terms = (t if t.keys & new or (is_replaced and t.kind == ASPECT) else replace(t, carried=True) for t in whole.terms)
     asking = now if now.asks_number or not is_replaced else whole
     return replace(whole, terms=tuple(terms), asks_number=asking.asks_number, unit=asking.unit, now=now)
-
-
-def _aspects_of(query: Query) -> Iterator[Term]:
-    return (term for term in query.terms if term.kind == ASPECT)
 
 
 def understand(text: str, language: Language, terms: Terms, *, english: bool = True, whole: bool = False) -> Query:

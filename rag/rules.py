@@ -58,7 +58,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Weights by signal, in hundredths of a natural logarithm, and the sum from which a question is personal."""
+    """Weights by signal, in hundredths of a natural logarithm, and the sum from which a message is of the kind."""
 
     threshold: int
     weights: Mapping[str, int]
@@ -66,12 +66,13 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`data/guard.yaml`: the signals by name, the scores of emergencies, what makes a question personal, and the
-    bounds on work."""
+    """`data/guard.yaml`: the signals by name, the scores of emergencies, what makes a question personal or a message
+    alarming, and the bounds on work."""
 
     signals: Mapping[str, Signal]
     scores: Mapping[str, Score]
     personal: Fitted
+    alarming: Fitted
     about: tuple[str, ...]
     limits: Mapping[str, int]
 
@@ -99,7 +100,8 @@ def load_table() -> Table:
         name: Score(entry["threshold"], tuple(map(frozenset, entry["needs"])), frozenset(entry["groups"]))
         for name, entry in data["scores"].items()
     }
-    return Table(signals, scores, Fitted(**data["personal"]), tuple(data["about"]), data["limits"])
+    personal, alarming = (Fitted(**data[name]) for name in ("personal", "alarming"))
+    return Table(signals, scores, personal, alarming, tuple(data["about"]), data["limits"])
 
 
 def load_rules(language: Language) -> Rules:

@@ -16,7 +16,7 @@ from rag.translations import Translations
 from rag.types import LANGUAGES, Language, Passage, Sentence
 
 #: Kinds of things that are spoken of where they are part of a longer name.
-_TOLD_IN_PART = frozenset({"anatomy", "cancer", "disease", "stage", "treatment", "test"})
+_TOLD_IN_PART = frozenset({"anatomy", "cancer", "disease", "stage", "treatment", "test", "side_effect"})
 _ENDS = ".!?:;…。！？：；"
 
 

@@ -23,7 +23,7 @@ def replaced(now: Topic, named: Sequence[Named], slot: str, base: Topic, terms: 
     old = [one for one in base.named if one.slot == slot]
     others = {one.slot for one in named} & base.slots - {slot}
     names = " ".join(dict.fromkeys(_surface(now, one, terms) for one in new))
-    text = names if others or len(new) > 1 else _phrase(now, new[0], terms)
+    text = names if others or len(new) > 1 else _phrase(now, new[0], named, terms)
     edits = [(old[0].start, old[0].end, text), *((one.start, one.end, "") for one in old[1:])]
     if len(old) > 1 and old[-1].end - old[0].start < 40:  # "radiotherapy or chemotherapy" is one place
         edits = [(old[0].start, old[-1].end, text)]
@@ -61,13 +61,13 @@ def _surface(now: Topic, one: Named, terms: Terms) -> str:
     return written or terms.names(one.concept, now.language)[0]
 
 
-def _phrase(now: Topic, one: Named, terms: Terms) -> str:
-    """A name with what follows it in its clause: "rectal cancer that went to the liver"."""
+def _phrase(now: Topic, one: Named, named: Sequence[Named], terms: Terms) -> str:
+    """A name with what follows it in its clause, where more is named there: "rectal cancer that went to the liver"."""
     end = _CLAUSE.search(now.text, one.end)
     tail = now.text[one.end : end.start() if end else len(now.text)]
     for name in ("corrections", "particles"):
         tail = without(tail, name, now.language)
-    tail = tail if any(one.end <= other.start for other in now.named) else ""
+    tail = tail if any(one.end <= other.start for other in named) else ""
     between = "" if now.language == "zh" else " "
     return f"{_surface(now, one, terms)}{between}{tail}".strip()
 

@@ -127,7 +127,19 @@ def fragment(topic: Topic, terms: Terms) -> tuple[Named, ...]:
         return ()
     said = [m for m in matches if kind_of(m, terms) not in _LIGHT]
     rest = _content(_cut_out(left, matches), topic.language)
-    return topic.named if len(said) + len(rest) <= (_TAIL if corrects else 0) else ()
+    return _meant(topic) if len(said) + len(rest) <= (_TAIL if corrects else 0) else ()
+
+
+def _meant(topic: Topic) -> tuple[Named, ...]:
+    """What it names without what it puts aside ("mesothelioma, not cancer of the gullet"), unless that is all."""
+    rule = _data()["negated"][topic.language]
+    before = re.compile(rf"(?:^|\W|[\u3400-\u9fff])(?:{rule.get('before', '(?!)')}) *(?:l'|la |le |the )?$")
+    behind = re.compile(rf" *(?:{rule.get('behind', '(?!)')})")
+
+    def is_put_aside(one: Named) -> bool:
+        return bool(before.search(fold(topic.text[: one.start])) or behind.match(fold(topic.text[one.end :])))
+
+    return tuple(one for one in topic.named if not is_put_aside(one)) or topic.named
 
 
 def _unopened(text: str, topic: Topic) -> str:

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.conversation import understood
+from rag.guard import Guard
+from rag.hear import Hearing
 from rag.query import Query, understand
 from rag.types import LANGUAGES, Language, Turn
 
@@ -55,6 +57,19 @@ FOLLOW_UPS: list[tuple[Language, str, str, set[str], set[str]]] = [
     ("tr", "İmmünoterapi yemek borusu kanserinde sağkalımı uzatır mı?", "pankreas diyecektim, yemek borusu değil",
      {"#pancreatic_cancer", "#immunotherapy"}, {"#esophageal_cancer"}),
     ("tr", "Mezotelyomada kemoterapi işe yarar mı?", "neden?", {"#mesothelioma", "#chemotherapy"}, set()),
+    ("en", "Does chemotherapy help in cancer of the gullet?", "oh I typed the wrong illness, meant mesothelioma",
+     {"#mesothelioma", "#chemotherapy"}, {"#esophageal_cancer", "#esophagus"}),
+    ("en", "Does chemotherapy help in cancer of the gullet?", "I meant mesothelioma, not the gullet",
+     {"#mesothelioma", "#chemotherapy"}, {"#esophageal_cancer", "#esophagus"}),
+    ("zh", "放疗在食管癌里面怎么用？", "啊我说错了，是间皮瘤不是食管癌", {"#mesothelioma", "#radiotherapy"},
+     {"#esophageal_cancer"}),
+    ("tr", "yemek borusu kanserinde ışın verilir mi", "yemek borusu değil mezotelyoma demek istedim", {"#mesothelioma"},
+     {"#esophageal_cancer", "#esophagus"}),
+    ("zh", "间皮瘤四期能放疗吗", "跟啥有关系", {"#mesothelioma", "#radiotherapy"}, set()),
+    ("zh", "间皮瘤四期能放疗吗", "好，這個先放一邊。化療對轉移有用嗎", {"#chemotherapy", "#metastasis"},
+     {"#mesothelioma", "#radiotherapy"}),
+    ("en", "Is stage 4 mesothelioma curable?", "leave that. different thing - what does chemo do to metastases?",
+     {"#chemotherapy", "#metastasis"}, {"#mesothelioma"}),
 ]  # fmt: skip
 
 
@@ -130,3 +145,25 @@ def test_any_conversation_can_be_read(said: list[str]):
     assert bool(understood.strip()) or not said[-1].strip()
     assert len(understood) <= sum(map(len, said)) + 200
     assert whole(*said) == understood
+
+
+ASPECTS: list[tuple[Language, str, str]] = [
+    ("en", "How does radiotherapy work?", "does it hurt?"),
+    ("fr", "Comment agit la radiothérapie ?", "ça fait mal ?"),
+    ("zh", "放疗是怎么回事", "疼吗"),
+    ("tr", "Radyoterapi nasıl etki eder?", "acıtır mı"),
+]
+
+
+@pytest.mark.parametrize(("language", "before", "question"), ASPECTS)
+def test_a_pronoun_given_its_name_still_asks_for_the_aspect(language: Language, before: str, question: str):
+    """No document says whether it hurts; that it eases pain is no answer."""
+    history = [Turn("user", before), Turn("assistant", "It may. [1]")]
+    query = Hearing(Guard.load(), vocabulary(), "auto").of(question, history, language).queries[0]
+    assert any(term.kind == "aspect" and not term.carried for term in query.terms)
+
+
+def test_what_the_last_answer_names_is_heard_beside_the_question_before():
+    history = [Turn("user", "Does chemotherapy help?"), Turn("assistant", "It may, in mesothelioma. [1]")]
+    assert understood("for whom?", history, "en", vocabulary()).echo == "for whom? (mesothelioma)"
+    assert not understood("What is a metastasis of the liver?", history, "en", vocabulary()).echo

@@ -123,7 +123,7 @@ def test_cosines_that_were_not_calibrated_are_left_out():
 
 SHARES = st.floats(0, 1)
 SWITCH = st.sampled_from([0.0, 1.0])
-SIGNALS = st.builds(Signals, *[SHARES] * 3, *[SWITCH] * 4, *[SHARES] * 2)
+SIGNALS = st.builds(Signals, *[SHARES] * 3, *[SWITCH] * 4, *[SHARES] * 3)
 
 
 @given(SIGNALS)
