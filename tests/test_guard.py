@@ -171,7 +171,6 @@ INDIRECT = [
         "Mon voisin, en traitement, m'a donné ses clés et son chat ce matin, il n'en aurait plus besoin là où il va.",
     ),
     ("zh", "信我都写好了，等孩子睡了就动手"),
-    ("tr", "iki tane fazla değil on iki tane içmişim ağrı kesiciden, midem yanıyor kulağım çınlıyo"),
 ]
 
 
