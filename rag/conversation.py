@@ -61,10 +61,10 @@ def understood(question: str, history: Sequence[Turn], language: Language, terms
     said = _last_said(history)
     now = read(pointed(shortened(question), history, language, terms), language, terms)
     reading = _understand(now, base, said, terms)
-    goes_on = (
-        base is not None and changed(now.text, language) is None and _cancers_in(now, terms) <= _cancers_in(base, terms)
-    )
-    reading = replace(reading, before=base.text) if base and goes_on else reading
+    if changed(now.text, language) is not None:
+        return reading
+    if base is not None and _cancers_in(now, terms) <= _cancers_in(base, terms):
+        reading = replace(reading, before=base.text)
     return replace(reading, echo=_echo(now, said, terms)) if reading.text != now.text else reading
 
 
