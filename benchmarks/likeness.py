@@ -162,44 +162,45 @@ def evidence(guard: Guard, row: Row) -> dict[str, float]:
 def weights_of(
     every: Sequence[Row], values: Sequence[Mapping[str, float]]
 ) -> tuple[dict[str, float], float, np.ndarray]:
-    """Weights of all rows, the threshold, and each row's score by weights fitted on the other folds."""
-    names = sorted({name for value in values for name in value})
-    table = np.array([[value.get(name, 0.0) for name in names] for value in values])
-    is_personal = np.array([row.kind == "personal" for row in every], dtype=float)
-    trust = np.array([SEEN_WEIGHT if row.id.startswith(SEEN) else 1.0 for row in every])
-    fold = np.array([row.fold for row in every])
-    signs = np.array([-1.0 if name.startswith("frame.") else 1.0 for name in names])
-    scores = np.zeros(len(every))
-    for number in range(FOLDS):
-        rest = fold != number
-        part, base = regress(table[rest], is_personal[rest], trust[rest], signs)
-        scores[~rest] = table[~rest] @ part + base
-    found, base = regress(table, is_personal, trust, signs)
-    counted = scores[(is_personal == 0) & (trust == 1)]
+    """For a personal question: weights of all rows, the threshold, and by how much each row's score is above it."""
+    found, base, scores = crossed(every, values, "personal", "frame.")
+    counted = [s for s, row in zip(scores, every, strict=True) if row.kind != "personal" and trust_of(row) == 1]
     cut = float(np.quantile(counted, 1 - FALSE_ALARMS))
-    return dict(zip(names, found.tolist(), strict=True)), cut - base, scores - cut
+    return found, cut - base, scores - cut
 
 
 def alarms_of(
     every: Sequence[Row], values: Sequence[Mapping[str, float]]
 ) -> tuple[dict[str, float], float, np.ndarray]:
-    """As `weights_of`, for danger: weights, the threshold, and whether each row is an alarm by the rules or by weights
-    fitted on the other folds."""
+    """For danger: weights of all rows, the threshold, and whether each row is an alarm, by the rules or by its score."""
+    found, base, scores = crossed(every, values, "emergency", "calm.")
+    is_named = np.array([any(not n.startswith(("near_", "calm.", RULED)) for n in value) for value in values])
+    is_ruled = np.array([value[RULED] > 0 for value in values])
+    del found[RULED]
+    return found, ALARMING - base, is_ruled | (is_named & (scores >= ALARMING))
+
+
+def crossed(
+    every: Sequence[Row], values: Sequence[Mapping[str, float]], kind: str, against: str
+) -> tuple[dict[str, float], float, np.ndarray]:
+    """What tells rows of a kind: weights and the constant of all rows, and each row's score by weights fitted on the
+    other folds. Signals of the group `against` can only speak against the kind, the others only for it."""
     names = sorted({name for value in values for name in value})
     table = np.array([[value.get(name, 0.0) for name in names] for value in values])
-    is_danger = np.array([row.kind == "emergency" for row in every], dtype=float)
-    trust = np.array([SEEN_WEIGHT if row.id.startswith(SEEN) else 1.0 for row in every])
-    fold = np.array([row.fold for row in every])
-    signs = np.array([-1.0 if name.startswith("calm.") else 1.0 for name in names])
+    told = np.array([row.kind == kind for row in every], dtype=float)
+    trust, fold = np.array([trust_of(row) for row in every]), np.array([row.fold for row in every])
+    signs = np.array([-1.0 if name.startswith(against) else 1.0 for name in names])
     scores = np.zeros(len(every))
     for number in range(FOLDS):
         rest = fold != number
-        part, base = regress(table[rest], is_danger[rest], trust[rest], signs)
+        part, base = regress(table[rest], told[rest], trust[rest], signs)
         scores[~rest] = table[~rest] @ part + base
-    found, base = regress(table, is_danger, trust, signs)
-    is_named = np.array([any(not n.startswith(("near_", "calm.", RULED)) for n in value) for value in values])
-    alarms = (table[:, names.index(RULED)] > 0) | (is_named & (scores >= ALARMING))
-    return {n: w for n, w in zip(names, found.tolist(), strict=True) if n != RULED}, ALARMING - base, alarms
+    found, base = regress(table, told, trust, signs)
+    return dict(zip(names, found.tolist(), strict=True)), base, scores
+
+
+def trust_of(row: Row) -> float:
+    return SEEN_WEIGHT if row.id.startswith(SEEN) else 1.0
 
 
 def regress(table: np.ndarray, told: np.ndarray, trust: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, float]:

@@ -147,9 +147,9 @@ class Hearing:
         if is_corrected and not self._was_personal(history, language):
             return None
         if reading.is_replaced:
-            said = (turn.content for turn in history if turn.role == "user")
+            earlier = (turn.content for turn in history if turn.role == "user")
             whole = self.guard.before(reading.text, language, history)
-            is_somebodys = any(self._signs(text, language, _SOMEBODY) for text in (reading.text, *said))
+            is_somebodys = any(self._signs(text, language, _SOMEBODY) for text in (reading.text, *earlier))
             return whole if whole and whole.outcome == "boundary" and is_somebodys else None
         if not alone and (self._signs(question, language, _GENERAL) or not self._signs(question, language, _PERSONAL)):
             return None

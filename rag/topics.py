@@ -132,14 +132,20 @@ def fragment(topic: Topic, terms: Terms) -> tuple[Named, ...]:
 
 def _meant(topic: Topic) -> tuple[Named, ...]:
     """What it names without what it puts aside ("mesothelioma, not cancer of the gullet"), unless that is all."""
-    rule = _data()["negated"][topic.language]
-    before = re.compile(rf"(?:^|\W|[\u3400-\u9fff])(?:{rule.get('before', '(?!)')}) *(?:l'|la |le |the )?$")
-    behind = re.compile(rf" *(?:{rule.get('behind', '(?!)')})")
+    before, behind = _negated(topic.language)
 
     def is_put_aside(one: Named) -> bool:
         return bool(before.search(fold(topic.text[: one.start])) or behind.match(fold(topic.text[one.end :])))
 
     return tuple(one for one in topic.named if not is_put_aside(one)) or topic.named
+
+
+@cache
+def _negated(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What stands before a name that is put aside, and what stands behind one."""
+    rule = _data()["negated"][language]
+    before = rf"(?:^|\W|[\u3400-\u9fff])(?:{rule.get('before', '(?!)')}) *(?:l'|la |le |the )?$"
+    return re.compile(before), re.compile(rf" *(?:{rule.get('behind', '(?!)')})")
 
 
 def _unopened(text: str, topic: Topic) -> str:
@@ -149,9 +155,12 @@ def _unopened(text: str, topic: Topic) -> str:
 
 
 def without(text: str, name: str, language: Language) -> str:
-    """`text` without the words of one list of the data and the marks around it."""
+    """`text` without the words of one list of the data and the marks around it; as it is where it has none of them."""
     folded, at = align(text)
-    for match in reversed(list(_words(name, language).finditer(folded))):
+    found = list(_words(name, language).finditer(folded))
+    if not found:
+        return text
+    for match in reversed(found):
         text = f"{text[: at[match.start()]]} {text[at[match.end() - 1] + 1 :]}"
     return " ".join(text.split()).strip(" ,;:.!?，；：。！？、")
 
@@ -159,7 +168,7 @@ def without(text: str, name: str, language: Language) -> str:
 def changed(text: str, language: Language) -> str | None:
     """What follows where a message opens by leaving the topic ("new question: ..."); None where it does not."""
     folded, at = align(text)
-    few, end, stop = _AROUND_CHANGE["zh" if language == "zh" else ""]
+    few, end, stop = _AROUND_CHANGE.get(language, _AROUND_CHANGE[""])
     found = re.match(rf"(?:\W*{few}{_words('changes', language).pattern}{end}{stop})+", folded)
     return text[at[found.end() - 1] + 1 :].strip() if found else None
 

@@ -19,7 +19,8 @@ FILES = {"dev": 200, "test": 240}
 #: More development questions: in lay words and near misses; and by writers who had not seen the program.
 MORE = ("lay", "blind", "near", "across", "near_second")
 LATER = "later"  # more test questions: lay words, near misses, each pair of languages
-HELD = ("near_held", "across_held", "near_second_held", "last", "fresh")  # by writers who had not seen the program; totals only
+#: By writers who had not seen the program; totals only.
+HELD = ("near_held", "across_held", "near_second_held", "last", "fresh")
 LANGUAGES = ("en", "fr", "zh", "tr")
 OUTCOMES = ("answered", "boundary", "declined", "not_in_corpus", "emergency", "about")
 CITED = {"answered", "boundary"}
