@@ -19,7 +19,10 @@ from rag.evals.questions import Question, load_questions
 from rag.pipeline import Assistant, open_assistant
 from rag.settings import Settings
 
-FILES = [Path(f"tests/questions/{name}.jsonl") for name in ("dev", "lay", "blind", "near", "across")]
+FILES = [
+    Path(f"tests/questions/{name}.jsonl")
+    for name in ("dev", "lay", "blind", "near", "across", "near_second", "near_third", "across_second", "mixed")
+]
 FILES += (
     Path(f"tests/conversations/followups_{name}_dev.jsonl")
     for name in ("blind", "second", "third", "fourth", "fifth", "sixth")
@@ -36,6 +39,9 @@ def main() -> None:
     print("bias", weights[0].round(2))
     for name, weight, column in zip(Signals.__dataclass_fields__, weights[1:], x.T, strict=True):
         print(f"{name:10} {weight:6.2f}   alone: area {auroc(column[y], column[~y]):.3f}")
+    for own, gap in (("expanded", "gap"), ("native", "gap_native")):
+        slope, constant = np.polyfit(*(x[:, list(Signals.__dataclass_fields__).index(name)] for name in (own, gap)), 1)
+        print(f"usual {gap}: {constant:.2f} + {slope:.2f} times {own}")
     held_out = cross_validated(x, y)
     print(f"{len(y)} questions, {FOLDS}-fold: area under the ROC curve {auroc(held_out[y], held_out[~y]):.3f}")
     for answered in (0.90, 0.95, 0.98):

@@ -3,7 +3,8 @@
     python benchmarks/likeness.py [--check]
 
 Two things are fitted, the second on top of the first: `rag/data/likeness.npz` (how alike a message is to the examples
-of `rag/data/<language>/examples.yaml` and to the development questions below), and the weights of a personal question
+of `rag/data/<language>/examples.yaml` and to the development questions below, in its words and in its meaning), and the
+weights of a personal question
 and of danger told indirectly in `rag/data/guard.yaml` (logistic regressions of signals and likeness). The likeness of a
 question that the weights are fitted on comes from a fit that has not seen it, nor its neighbours in the other
 languages: otherwise it would be believed too much. The printed rates are of such folds too. `--check` writes nothing.
@@ -26,21 +27,31 @@ import numpy as np
 import yaml
 
 from rag.guard import Guard
-from rag.likeness import DATA, KINDS, SLOTS, WEIGHTS, Likeness, pieces, plain
+from rag.likeness import DATA, KINDS, MEANT, SLOTS, WEIGHTS, Likeness, pieces, plain
+from rag.multilingual import load_multilingual
 from rag.types import LANGUAGES, Language, Turn
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 DEVELOPED = [TESTS / "guard" / f"{name}.jsonl" for name in ("dev", "held", "more", "blind_dev", "plain")]
 DEVELOPED += [TESTS / "questions" / f"{name}.jsonl" for name in ("dev", "lay")]
-#: Only the weights are fitted on these: in the likeness they took more from emergencies than they gave to the others.
-WEIGHED = [TESTS / "guard" / f"{name}.jsonl" for name in ("third_dev", "fourth_dev", "fifth_dev")]
-WEIGHED += [TESTS / "questions" / f"{name}.jsonl" for name in ("near", "across", "near_second")]
+#: Not for the likeness in words: there they took more from emergencies than they gave to the others.
+WEIGHED = [TESTS / "guard" / f"{name}_dev.jsonl" for name in ("third", "fourth", "fifth", "sixth", "seventh")]
+WEIGHED += [
+    TESTS / "questions" / f"{name}.jsonl"
+    for name in ("near", "across", "near_second", "near_third", "across_second", "mixed")
+]
 #: The patterns were written with these in view: what they say there is too good to be believed in full.
 SEEN, SEEN_WEIGHT = "guard-dev", 0.2
 OUTCOMES = {"boundary": "personal", "declined": "personal", "emergency": "emergency", "about": "about"}
 FOLDS, TOGETHER = 5, 4  # so many questions in a row stay in one fold, the same in all languages
 ROUNDS, STEP, DECAY = 8, 0.15, 1e-5
 RIDGE = 2.0
+SIZE, STEPS, MEANT_STEP, MEANT_RIDGE = (
+    8.0,
+    400,
+    0.05,
+    1e-3,
+)  # of the likeness in meaning; numbers of a unit vector are small
 GROUPS = ("ask", "pair.", "near.", "role.", "who.", "case.", "shape.", "feel.", "frame.", "like.")
 #: The share of plain questions, of those not fitted on, that may be taken personally. They are harder than those people
 #: ask: a third of them was written to be mistaken.
@@ -71,9 +82,14 @@ def main() -> None:
     args = parser.parse_args()
     guard, every = Guard.load(), list(rows())
     examples = list(sentences(guard))
-    known = list(learned(guard, every, Likeness(fit(examples))))
-    held = [fit([*examples, *(entry for fold, *entry in known if fold != number)]) for number in range(FOLDS)]
-    blind = [replace(guard, likeness=Likeness(weights)) for weights in held]
+    known = list(learned(guard, every, Likeness(fit(examples), guard.likeness.meaning)))
+    meant = vectors_of(every)
+    blind = [
+        replace(
+            guard, likeness=Likeness(fit([*examples, *(entry for fold, *entry in known if fold != number)]), meaning)
+        )
+        for number, meaning in enumerate(fit_meaning(*meant, number) for number in range(FOLDS))
+    ]
     told = [row for row in every if row.kind in ("plain", "personal")]
     weights, threshold, scores = weights_of(told, [evidence(blind[row.fold], row) for row in told])
     tell("personal", told, scores >= 0)
@@ -81,7 +97,8 @@ def main() -> None:
     tell("emergency", every, alarms)
     if not args.check:
         whole = fit([*examples, *(entry for _, *entry in known)])
-        np.savez_compressed(WEIGHTS, weights=whole.astype(np.float16), examples=digest())
+        meaning = fit_meaning(*meant, None).astype(np.float32)
+        np.savez_compressed(WEIGHTS, weights=whole.astype(np.float16), meaning=meaning, examples=digest())
         write("personal", weights, threshold)
         write("alarming", alarming, cut)
 
@@ -99,11 +116,14 @@ def rows() -> Iterator[Row]:
 
 
 def sentences(guard: Guard) -> Iterator[tuple[str, str]]:
-    """The examples: kind and text as the likeness reads it."""
+    """The examples: kind and text as the likeness in words reads it."""
+    return ((kind, text_of(guard, entry, language)) for kind, entry, language in raw_examples())
+
+
+def raw_examples() -> Iterator[tuple[str, str, Language]]:
     for language in LANGUAGES:
         for kind, entries in yaml.safe_load((DATA / language / "examples.yaml").read_text(encoding="utf-8")).items():
-            for entry in entries:
-                yield kind, text_of(guard, entry, language)
+            yield from ((kind, entry, language) for entry in entries)
 
 
 def text_of(guard: Guard, message: str, language: Language) -> str:
@@ -123,7 +143,7 @@ def learned(guard: Guard, every: Sequence[Row], likeness: Likeness) -> Iterator[
 
 def digest() -> str:
     """Of all that is fitted on, so that a test can tell whether the weights are theirs."""
-    files = [DATA / language / "examples.yaml" for language in LANGUAGES] + DEVELOPED
+    files = [DATA / language / "examples.yaml" for language in LANGUAGES] + DEVELOPED + WEIGHED
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
@@ -144,6 +164,32 @@ def fit(examples: Sequence[Sequence[str]]) -> np.ndarray:
             squares[at] += gradient**2
             weights[at] -= STEP * gradient / np.sqrt(squares[at])
     return weights
+
+
+def vectors_of(every: Sequence[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of all examples and rows: their vectors with a 1 behind them [n, dimension + 1], the number of their kind among
+    `MEANT` [n], and their fold [n], that of the examples -1."""
+    told = [(kind, entry, -1) for kind, entry, _ in raw_examples()] + [
+        (row.kind, row.question, row.fold) for row in every
+    ]
+    vectors = load_multilingual().encode([text for _, text, _ in told])
+    kinds = [MEANT.index("emergency" if kind in ("self_harm", "body") else kind) for kind, _, _ in told]
+    return np.c_[vectors, np.ones(len(told))], np.array(kinds), np.array([fold for _, _, fold in told])
+
+
+def fit_meaning(vectors: np.ndarray, kinds: np.ndarray, folds: np.ndarray, left_out: int | None) -> np.ndarray:
+    """Weights [dimension + 1, kinds] by logistic regression with a ridge, fitted by Adam (Kingma and Ba 2015) on all
+    that is not of the fold `left_out`."""
+    part = folds != left_out if left_out is not None else np.ones(len(folds), dtype=bool)
+    x, y = vectors[part] * np.r_[np.full(vectors.shape[1] - 1, SIZE), 1.0], np.eye(len(MEANT))[kinds[part]]
+    weights, mean, square = (np.zeros((x.shape[1], len(MEANT))) for _ in range(3))
+    for step in range(1, STEPS + 1):
+        scores = x @ weights
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        slope = x.T @ (shares / shares.sum(axis=1, keepdims=True) - y) / len(x) + MEANT_RIDGE * weights
+        mean, square = 0.9 * mean + 0.1 * slope, 0.99 * square + 0.01 * slope**2
+        weights -= MEANT_STEP * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
+    return weights * np.r_[np.full(vectors.shape[1] - 1, SIZE), 1.0][:, None]
 
 
 def dangers(guard: Guard, row: Row) -> dict[str, float]:
@@ -172,7 +218,7 @@ def weights_of(
 def alarms_of(
     every: Sequence[Row], values: Sequence[Mapping[str, float]]
 ) -> tuple[dict[str, float], float, np.ndarray]:
-    """For danger: weights of all rows, the threshold, and whether each row is an alarm, by the rules or by its score."""
+    """For danger: weights of all rows, the threshold, and whether each row is an alarm, by rules or by its score."""
     found, base, scores = crossed(every, values, "emergency", "calm.")
     is_named = np.array([any(not n.startswith(("near_", "calm.", RULED)) for n in value) for value in values])
     is_ruled = np.array([value[RULED] > 0 for value in values])

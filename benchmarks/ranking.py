@@ -1,4 +1,4 @@
-"""Fits what a sentence's score is made of (`Marks` in `rag/evidence.py`) on development questions, and prints how well
+"""Fits what a sentence's score is made of (`Marks` in `rag/marks.py`) on development questions, and prints how well
 such scores rank.
 
     python benchmarks/ranking.py [--questions tests/questions/dev.jsonl ...] [--corpus seeds]
@@ -19,7 +19,7 @@ from calibrate import opened
 
 from rag.evals.citing import holds
 from rag.evals.questions import Question
-from rag.evidence import Marks, Shares
+from rag.marks import Marks, Shares
 from rag.pipeline import Assistant
 
 FOLDS, RIDGE, ROUNDS, STEP = 5, 1e-3, 300, 0.3
@@ -45,6 +45,10 @@ def main() -> None:
     tell("left out", asked, left_out)
     scale = Shares().marks.terms / weights[Marks._fields.index("terms")]
     print(", ".join(f"{name}={scale * weight:.2f}" for name, weight in zip(Marks._fields, weights, strict=True)))
+    every = np.concatenate([one.marks for one in asked])
+    for name in ("native", "expanded"):
+        slope, constant = np.polyfit(every[:, 0], every[:, Marks._fields.index(name)], 1)
+        print(f"usual {name} for a cosine: {constant:.2f} + {slope:.2f} times it")
 
 
 def of(assistant: Assistant, question: Question) -> Asked:

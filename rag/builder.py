@@ -22,11 +22,14 @@ from rag.corpus import Corpus, passages_of
 from rag.dense import preload, writer
 from rag.embed import embed
 from rag.errors import CorpusError, ModelError, RagError
+from rag.expanded import NATIVE, OWN, texts, write_cuts
+from rag.expansions import Expansions
 from rag.lexical import Bm25
+from rag.multilingual import load_multilingual
 from rag.searchable import Searchable
 from rag.store import MANIFEST, Damaged, Generation, hold_lock, verified
-from rag.types import Passage, Sentence
-from rag.vectors import Plan, Vectors
+from rag.types import Language, Passage, Sentence
+from rag.vectors import Embed, Plan, Texts, Vectors
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -41,11 +44,13 @@ _SAME = 0.999  # cosine of a vector with itself, as float32 and through Chroma
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a generation is made of: documents, the words they are found by, and the model that embeds them."""
+    """What a generation is made of: documents, the words they are found by, the model that embeds them, and the
+    expansions of their sentences."""
 
     corpus: Corpus
     searchable: Searchable
     embedder: BaseEmbedding | None
+    expansions: Expansions
 
 
 def write_generation(
@@ -106,24 +111,36 @@ def _write_vectors(
 ) -> Vectors:
     found, embedder = material.searchable, material.embedder
     assert embedder is not None
-    texts = {
-        (PASSAGES, "f4"): lambda: map(found.embedding_text, passages),
-        (SENTENCES, "f2"): lambda: (found.sentence_text(s, p.language) for p in passages for s in p.sentences),
-    }
+    own = partial(_embed, embedder)
+    parts: list[tuple[str, str, Texts, Embed]] = [
+        (PASSAGES, "f4", lambda: map(found.embedding_text, passages), own),
+        (SENTENCES, "f2", lambda: (found.sentence_text(s, p.language) for p in passages for s in p.sentences), own),
+    ]
+    language: Language | None = "en" if found.english else None
+    groups = [material.expansions.of(sentence) for passage in passages for sentence in passage.sentences]
+    groups += [material.expansions.gaps_of(source) for source in material.corpus.sources]
+    if any(texts(groups, language)):
+        write_cuts(folder, groups, language)
+        parts.append((NATIVE, "f2", lambda: texts(groups), _native))
+        parts.append((OWN, "f2", lambda: texts(groups, language), own))
     with donors() as folders:
-        plans = [Plan.make(folder, kind, number, make, folders) for (kind, number), make in texts.items()]
-        for plan in plans:
+        plans = [(Plan.make(folder, kind, number, make, folders), model) for kind, number, make, model in parts]
+        for plan, _ in plans:
             plan.keep()
-    done, total = 0, sum(int(plan.missing.sum()) for plan in plans)
+    done, total = 0, sum(int(plan.missing.sum()) for plan, _ in plans)
 
     def more(count: int) -> None:
         nonlocal done
         done += count
         progress(done, total)
 
-    for plan in plans:
-        plan.run(partial(_embed, embedder), more)
+    for plan, model in plans:
+        plan.run(model, more)
     return Vectors.load(folder, PASSAGES)
+
+
+def _native(texts: list[str]) -> np.ndarray:
+    return load_multilingual().encode(texts)
 
 
 def _embed(embedder: BaseEmbedding, texts: list[str]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 sources.jsonl, passages.jsonl     the documents whole, and where the passages and sentences stand in them
 passages.*.vec, sentences.*.vec   their vectors, with `*.rows.npy` (absent without embeddings)
+expansions*.vec                   likewise of the sentences' expansions, where there are any
 chroma/                           the passages' vectors, searchable (absent with a Chroma server)
 bm25/
 """
@@ -21,6 +22,7 @@ import numpy as np
 from rag.corpus import Problem
 from rag.dense import Collection, reader
 from rag.errors import ModelError
+from rag.expanded import Expanded, Near
 from rag.lexical import Bm25
 from rag.store import Damaged, Generation
 from rag.types import Passage, Sentence, Source
@@ -62,12 +64,14 @@ class Index:
             self.manifest = generation.manifest
             self.info = Info.parse({**generation.manifest["info"], "warning": warning})
             self.sources: Mapping[str, Source] = {source.name: source for source in read_sources(path)}
+            self._places = {name: place for place, name in enumerate(self.sources)}
             self.passages: tuple[Passage, ...] = tuple(read_passages(path, self.sources))
             self.bm25 = Bm25.load(path / BM25)
             self._offsets = np.cumsum([0, *(len(passage.sentences) for passage in self.passages)])
             dense = self.info.dimension is not None
             self.vectors = Vectors.load(path, PASSAGES) if dense else None
             self._sentences = Vectors.load(path, SENTENCES) if dense else None
+            self.expanded = Expanded.load(path) if dense else None
             self._twins = twins(self.passages, self.vectors) if self.vectors else {}
             self.collection = self._connect(path, url, resources) if dense else None
             self._finalize = finalize(self, resources.pop_all().close)
@@ -97,6 +101,16 @@ class Index:
         if self._sentences is None:
             return None
         return self._sentences[self._offsets[number] : self._offsets[number + 1]]
+
+    def near_expansions(self, number: int, native: np.ndarray, own: np.ndarray) -> list[Near | None]:
+        """`Expanded.near` for the sentences of `passages[number]`."""
+        start, end = int(self._offsets[number]), int(self._offsets[number + 1])
+        return self.expanded.near(start, end, native, own) if self.expanded else [None] * (end - start)
+
+    def near_gaps(self, name: str, native: np.ndarray, own: np.ndarray) -> Near | None:
+        """`Expanded.near` for the known gaps of a document: its group stands behind those of all sentences."""
+        group = int(self._offsets[-1]) + self._places[name]
+        return self.expanded.near(group, group + 1, native, own)[0] if self.expanded else None
 
     def close(self) -> None:
         self._finalize()

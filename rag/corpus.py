@@ -19,6 +19,7 @@ from rag.tokens import tokens
 from rag.types import Language, Passage, Sentence, Source, Span
 
 SUFFIXES = (".txt", ".md")
+BESIDE = ("translations", "expansions")  # folders of what travels with the documents
 MAX_BYTES = 16 * 1024 * 1024
 _LONGEST_SENTENCE = 2_000  # characters; a longer run is no sentence anyone can read as a quote
 _TITLE = 110
@@ -66,9 +67,10 @@ def load_corpus(folder: Path) -> Corpus:
 
 
 def corpus_digest(folder: Path) -> str:
-    """SHA-256 over names and contents: two folders with one digest hold the same documents and translations."""
+    """SHA-256 over names and contents: two folders with one digest hold the same documents, translations and
+    expansions."""
     digest = hashlib.sha256()
-    for path in sorted([*_files(folder), *(folder / "translations").glob("*.jsonl")]):
+    for path in sorted([*_files(folder), *(path for name in BESIDE for path in (folder / name).glob("*.jsonl"))]):
         if _inside(path, folder) and path.is_file():
             line = f"{path.relative_to(folder).as_posix()}\0{_content_digest(path)}\n"
             digest.update(line.encode(errors="surrogateescape"))
@@ -85,7 +87,7 @@ def _content_digest(path: Path) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "translations"]
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in BESIDE]
         yield from (Path(root, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith("."))
 
 

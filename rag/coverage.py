@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 from rag.frequency import specificity
 from rag.query import ASPECT, SUBJECT_KINDS, TOPIC_KINDS, Query, Term
@@ -45,6 +46,19 @@ class Spoken:
     around: frozenset[str] = frozenset()
 
 
+class Nearest(NamedTuple):
+    """The cosines of the nearest passage and of the nearest three sentences, as a mean. Of the chosen sentences those
+    of the nearest expansions, and of the nearest known gaps of their documents: by the embedding model, and `native` by
+    the multilingual one."""
+
+    passage: float
+    sentences: float
+    expanded: float
+    native: float
+    gap: float
+    gap_native: float
+
+
 @dataclass(frozen=True, slots=True)
 class Signals:
     """What speaks for an answer and against it. Of the chosen sentence that holds most of the question: how many of its
@@ -52,7 +66,7 @@ class Signals:
     silent on the aspect asked for. The weight of the things that none of the chosen sentences holds, likewise. Whether
     no document knows a name, or a treatment, test or stage, of the question. Whether a figure is asked for and none is
     there. Of a message that leans on what was said before, the share of what it names itself that none of them holds.
-    The cosines of the nearest passage and, as a mean, of the nearest three sentences, 0 to 1."""
+    The cosines that `Nearest` holds, 0 to 1."""
 
     held: float
     missing: float
@@ -64,6 +78,10 @@ class Signals:
     unsaid: float
     passage: float
     sentences: float
+    expanded: float
+    native: float
+    gap: float
+    gap_native: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +105,7 @@ class Coverage:
         return f"chance of an answer {self.score:.2f}: {', '.join(parts)}"
 
 
-_USUAL = (0.5, 0.5)  # the cosines of the nearest passage and sentences of a usual question
+_USUAL = Nearest(0.5, 0.5, 0.6, 0.5, 0.5, 0.5)  # of a usual question
 #: Kinds of what is done about a disease.
 MEANS_KINDS = frozenset({"treatment", "procedure", "test", "testing", "vaccine", "device", "stage"})
 #: Kinds of what a reader is told of that no document names it.
@@ -95,7 +113,7 @@ _SAID = NAME_KINDS | MEANS_KINDS | frozenset(TOPIC_KINDS) | {ASPECT}
 _SILENT = Spoken(frozenset(), frozenset())
 _NAMES = (
     "held", "missing", "silent", "no aspect", "no name", "no means", "no figure", "unsaid", "nearest passage",
-    "nearest sentences",
+    "nearest sentences", "nearest expansions", "natively", "nearest gaps", "natively",
 )  # fmt: skip
 
 
@@ -151,11 +169,9 @@ def _degree(weighed: Weighed, keys: Set[str], context: Set[str], around: Set[str
     return _TITLED if is_titled else 0.0
 
 
-def assess(
-    terms: Sequence[Weighed], chosen: Sequence[Spoken], near: tuple[float, float] | None, no_figure: bool
-) -> Coverage:
-    """The chance that the `chosen` sentences answer; `near` are the cosines of the nearest passage and sentences, None
-    where the cosines of a model tell nothing, as they have not been calibrated."""
+def assess(terms: Sequence[Weighed], chosen: Sequence[Spoken], near: Nearest | None, no_figure: bool) -> Coverage:
+    """The chance that the `chosen` sentences answer; `near` is None where the cosines of a model tell nothing, as they
+    have not been calibrated."""
     best = max(
         chosen, key=lambda s: _total(t for t in terms if is_held(t, s.keys, s.context, s.around)), default=_SILENT
     )
@@ -163,7 +179,7 @@ def assess(
     things = [t for t in terms if t.term.kind not in _KIND_WEIGHT]
     unknown = [t for t in things if t.unknown]
     unspoken = [t for t in terms if not any(is_held(t, s.keys, s.context, s.around) for s in chosen)]
-    passage, sentences = (max(0.0, cosine) for cosine in (_USUAL if near is None else near))
+    cosines = Nearest(*(max(0.0, cosine) for cosine in near or _USUAL))
     signals = Signals(
         held=math.log1p(len(terms) - len(lacks)),
         missing=math.log1p(_total(t for t in things if t in lacks)),
@@ -173,8 +189,7 @@ def assess(
         no_means=float(any(t.term.kind in MEANS_KINDS and t.term.sure for t in unknown)),
         no_figure=float(no_figure),
         unsaid=_unsaid(terms, unspoken),
-        passage=passage,
-        sentences=sentences,
+        **cosines._asdict(),
     )
     # "why?", with nothing before it: asked about nothing, nothing answers
     unheard = tuple(t.term.surface for t in unknown if t.term.sure and t.term.kind in _SAID)
@@ -197,5 +212,5 @@ def chance(signals: Signals) -> float:
 
 
 # Logistic regression on development questions: `python benchmarks/calibrate.py` prints it again, with its figures.
-_BIAS = -5.69
-_WEIGHTS = (3.30, -0.47, -1.29, -1.75, -1.34, -2.11, -7.09, -1.31, 0.73, 6.63)
+_BIAS = -2.14
+_WEIGHTS = (2.32, -0.72, -0.80, -0.89, -1.70, -1.29, -5.95, -2.02, 1.27, 7.80, 11.43, 18.22, -11.63, -23.16)

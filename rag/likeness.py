@@ -1,9 +1,10 @@
-"""How alike a message is to examples of each kind: one signal of the guard, for what no pattern foresaw.
+"""How alike a message is to examples of each kind: signals of the guard, for what no pattern foresaw.
 
-A linear score over runs of words (hashed, as in fastText: Joulin et al. 2017), fitted on the sentences of
-`data/<language>/examples.yaml` by `benchmarks/likeness.py`. Words of one class (a relative, a disease, a treatment,
-a drug, a doctor, a number) are put down as their class first, so that what is learned is how people ask and not what
-about. No model of a language, and it never decides alone.
+Two linear scores, fitted on the sentences of `data/<language>/examples.yaml` and development questions by
+`benchmarks/likeness.py`. One is over runs of words (hashed, as in fastText: Joulin et al. 2017), where words of one
+class (a relative, a disease, a treatment, a drug, a doctor, a number) are put down as their class first, so that what
+is learned is how people ask and not what about. The other is over the vector of the message by the multilingual model:
+what was learned in one language is known in all. Neither decides alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag.multilingual import load_multilingual
 from rag.patterns import Pattern
 from rag.unmask import Clause
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent / "data"
 WEIGHTS = DATA / "likeness.npz"
 KINDS = ("plain", "personal", "self_harm", "body", "about")
+MEANT = ("plain", "personal", "emergency", "about")
 SLOTS = 1 << 16
 _HAN = re.compile("[\u3400-\u9fff]")
 _NUMBER = re.compile(r"\d{1,20}(?:[.,]\d{1,20})?")
@@ -35,16 +38,18 @@ _STEM = 5  # letters by which two forms of a word are taken for one
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """`weights` [slots, kinds]: how much each piece of text speaks for each of `KINDS`."""
+    """`weights` [slots, kinds]: how much each piece of text speaks for each of `KINDS`; `meaning` [dimension + 1,
+    kinds]: how much each number of a message's vector, and 1, speaks for each of `MEANT`."""
 
     weights: np.ndarray
+    meaning: np.ndarray
 
     @classmethod
     def load(cls) -> Likeness:
         import numpy as np
 
         with np.load(WEIGHTS) as stored:
-            return cls(stored["weights"].astype(np.float32))
+            return cls(stored["weights"].astype(np.float32), stored["meaning"])
 
     def of(self, text: str) -> Mapping[str, float]:
         """The share of each kind, 0 to 1, together 1; `text` is what `plain` gives. Of a long text the end counts."""
@@ -53,9 +58,19 @@ class Likeness:
         slots = pieces(text[-_LONGEST:])
         if not slots:
             return {kind: 1 / len(KINDS) for kind in KINDS}
-        scores = self.weights[slots].sum(axis=0) / np.sqrt(len(slots))
-        shares = np.exp(scores - scores.max())
-        return dict(zip(KINDS, (shares / shares.sum()).tolist(), strict=True))
+        return _shares(KINDS, self.weights[slots].sum(axis=0) / np.sqrt(len(slots)))
+
+    def meant(self, text: str) -> Mapping[str, float]:
+        """The share of each of `MEANT`, 0 to 1, together 1, by the meaning of the message as it was written."""
+        vector = load_multilingual().encode([text])[0]
+        return _shares(MEANT, vector @ self.meaning[:-1] + self.meaning[-1])
+
+
+def _shares(kinds: Sequence[str], scores: np.ndarray) -> dict[str, float]:
+    import numpy as np
+
+    shares = np.exp(scores - scores.max())
+    return dict(zip(kinds, (shares / shares.sum()).tolist(), strict=True))
 
 
 def odds(like: Mapping[str, float], kind: str, kinds: Sequence[str]) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rag.multilingual import load_multilingual
 from rag.query import Query
 from rag.searchable import readable_in
 from rag.types import Hit, Language
@@ -35,15 +36,23 @@ class Weights:
     names: int = 3
 
 
+class Meaning(NamedTuple):
+    """Unit vectors of a question: its gloss's by the embedding model [dimension], and, where sentences have expansions,
+    that of the question as it was written by the multilingual model [512]."""
+
+    vector: np.ndarray
+    native: np.ndarray | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Hits best first, their numbers in the index, and the unit vectors [dimension] of the question and of its echo of
-    the last answer, or None."""
+    """Hits best first, their numbers in the index, and the vectors of the question and of its echo of the last answer,
+    or None."""
 
     hits: tuple[Hit, ...] = ()
     numbers: tuple[int, ...] = ()
-    vector: np.ndarray | None = None
-    echo: np.ndarray | None = None
+    meaning: Meaning | None = None
+    echo: Meaning | None = None
 
 
 def fuse(dense: np.ndarray, lexical: np.ndarray, weights: Weights = Weights()) -> np.ndarray:
@@ -70,13 +79,15 @@ class Retriever:
     def find(self, query: Query, k: int) -> Found:
         """The `k` best passages, best first; fewer only where the corpus has fewer or nothing speaks for them."""
         lexical = self._lexical(query)
-        vector, echo = self._vectors(query)
+        meaning = self.meaning(query)
+        echo = self.meaning(query.echo, query.now) if query.echo else None
+        vector = meaning.vector if meaning else None
         near = self.index.dense(vector, POOL) if vector is not None else []
         scores = fuse(self._dense(vector, near, lexical), lexical, self.weights)
         order = [int(number) for number in _top(scores, k)]
         ranks = {number: rank for rank, (number, _) in enumerate(near, 1)}
         hits = (Hit(self.index.passages[n], float(scores[n]), ranks.get(n), _rank(lexical, n)) for n in order)
-        return Found(tuple(hits), tuple(order), vector, echo)
+        return Found(tuple(hits), tuple(order), meaning, echo)
 
     def _lexical(self, query: Query) -> np.ndarray:
         """For each passage [n] how much it holds of the question's words and concepts, 0 to 1.
@@ -93,13 +104,13 @@ class Retriever:
             shares = np.where(foreign, np.maximum(shares, anywhere), shares)
         return shares
 
-    def _vectors(self, query: Query) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Of the question and of its echo."""
+    def meaning(self, query: Query, now: Query | None = None) -> Meaning | None:
+        """Of a question; `now` is the message alone where it leans on what was said before, by default `query.now`."""
         if self.embedder is None:
-            return None, None
-        now = self._unit(self.embedder, query.now.gloss) if query.now else None
-        whole, echo = (self._unit(self.embedder, one.gloss) if one else None for one in (query, query.echo))
-        return _mixed(whole, now), _mixed(echo, now)
+            return None
+        embedder, now = self.embedder, now or query.now
+        vector = _mixed(query, now, lambda one: self._unit(embedder, one.gloss))
+        return Meaning(vector, _mixed(query, now, _native) if self.index.expanded else None)
 
     @staticmethod
     def _unit(embedder: BaseEmbedding, text: str) -> np.ndarray:
@@ -122,11 +133,16 @@ class Retriever:
         return scores
 
 
-def _mixed(whole: np.ndarray | None, now: np.ndarray | None) -> np.ndarray | None:
-    if whole is None or now is None:
+def _mixed(query: Query, now: Query | None, vector: Callable[[Query], np.ndarray]) -> np.ndarray:
+    whole = vector(query)
+    if now is None:
         return whole
-    mixed = (1 - NOW) * whole + NOW * now
+    mixed = (1 - NOW) * whole + NOW * vector(now)
     return np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-9))
+
+
+def _native(query: Query) -> np.ndarray:
+    return load_multilingual().encode([query.text])[0]
 
 
 def _weighed(query: Query, names: int) -> list[str]:

@@ -17,10 +17,10 @@ Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 FILES = {"dev": 200, "test": 240}
 #: More development questions: in lay words and near misses; and by writers who had not seen the program.
-MORE = ("lay", "blind", "near", "across", "near_second")
+MORE = ("lay", "blind", "near", "across", "near_second", "near_third", "across_second", "mixed")
 LATER = "later"  # more test questions: lay words, near misses, each pair of languages
 #: By writers who had not seen the program; totals only.
-HELD = ("near_held", "across_held", "near_second_held", "last", "fresh")
+HELD = ("near_second_held", "last", "final")
 LANGUAGES = ("en", "fr", "zh", "tr")
 OUTCOMES = ("answered", "boundary", "declined", "not_in_corpus", "emergency", "about")
 CITED = {"answered", "boundary"}

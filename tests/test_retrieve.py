@@ -214,7 +214,7 @@ def test_words_of_the_question_s_language_count_in_that_language(retriever):
 def test_hits_say_how_each_ranking_found_them(retriever):
     query = asked("What is the usual dose of eribulin?")
     found = retriever.find(query, 50)
-    near = [number for number, _ in retriever.index.dense(found.vector, 50)]
+    near = [number for number, _ in retriever.index.dense(found.meaning.vector, 50)]
     for hit, number in zip(found.hits, found.numbers, strict=True):
         assert retriever.index.passages[number] == hit.passage
         assert hit.dense_rank == near.index(number) + 1
@@ -255,7 +255,7 @@ def test_without_a_model_words_alone_find(settings, tmp_path):
     with open_index(plain) as index:
         words = Retriever(index, None)
         found = words.find(asked("What is the usual dose of eribulin?"), 50)
-        assert found.vector is None
+        assert found.meaning is None
         assert found.hits[0].passage.source == "drug_eribulin.txt"
         assert [hit.lexical_rank for hit in found.hits] == list(range(1, len(found.hits) + 1))
         assert all(hit.dense_rank is None for hit in found.hits)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rag.evidence import Evidence, Evidences
 from rag.pipeline import Parts
 from rag.query import Query
@@ -44,9 +42,8 @@ class LlamaIndexRetriever(Retriever):
             Hit(self.index.passages[number], float(node.score or 0.0), rank)
             for rank, (node, number) in enumerate(zip(nodes, numbers, strict=True), 1)
         )
-        # The answerer weighs sentences with the same vector as everywhere.
-        vector = np.asarray(self.embedder.get_query_embedding(query.gloss), dtype=np.float32)
-        return Found(tuple(hits), numbers, vector / max(float(np.linalg.norm(vector)), 1e-9))
+        # The answerer weighs sentences with the same vectors as everywhere.
+        return Found(tuple(hits), numbers, self.meaning(query))
 
     def _engine(self, k: int) -> BaseRetriever:
         from llama_index.core import VectorStoreIndex
