@@ -122,7 +122,7 @@ def test_information_after_a_personal_question_is_information(assistant: Assista
     ("informed", "personal"),
     [
         ("does chemotherapy prolong life in mesothelioma?", "so should my dad, 79, go through with his?"),
-        ("la chimiothérapie détruit-elle les métastases ?", "du coup j'arrête la mienne ? je vomis tout depuis lundi"),
+        ("la chimiothérapie détruit-elle les métastases ?", "du coup j'arrête la mienne ? elle m'épuise"),
     ],
 )
 def test_a_personal_question_after_information_gets_what_was_found_there(
