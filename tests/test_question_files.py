@@ -176,6 +176,15 @@ def withheld() -> list[Row]:
     return [*rows("test"), *rows(LATER)]
 
 
+def test_no_question_of_the_tests_is_a_line_of_the_expansions() -> None:
+    rows_of = (json.loads(line) for path in (ROOT / "seeds" / "expansions").glob("*.jsonl") for line in path.open("rb"))
+    groups = [row.get("gaps", row) for row in rows_of]
+    lines = {plain(line) for group in groups for language in LANGUAGES for line in group.get(language, ())}
+    asked = [row for row in (*withheld(), *(row for name in HELD for row in rows(name))) if not row["history"]]
+    assert len(lines) > 4000 and len(asked) > 800
+    assert not [row["id"] for row in asked if plain(row["question"]) in lines]
+
+
 def test_development_and_test_questions_share_no_run_of_words() -> None:
     seen = {run: row["id"] for row in developed() for run in row_runs(row)}
     shared = [(row["id"], seen[run], run) for row in withheld() for run in row_runs(row) if run in seen]
