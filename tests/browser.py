@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 ROOT = Path(__file__).parent.parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-_START_SECONDS = 150
+_START_SECONDS = 300
 _PATIENCE = 60_000  # milliseconds: a condition may come late on a busy machine
 expect.set_options(timeout=_PATIENCE)
 HOSTILE = "hostile.txt"
@@ -79,9 +79,11 @@ def started(
     **environment: str,
 ) -> Iterator[Server]:
     """`chainlit run` of `app` on a free port, store and log in `folder`; ready for questions, or as far as `index`
-    says. `environment` comes on top; `home` is the folder of the code, which may not write to it where it is a copy."""
+    says. Over the seeds themselves the store is the one all tests share. `environment` comes on top; `home` is the
+    folder of the code, which may not write to it where it is a copy."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "OPENAI_", "CHROMA_", "CHAINLIT_"))}
-    paths = {"RAG_CORPUS": str(corpus), "RAG_PROMPTS": str(prompts), "RAG_STORE": str(folder / "store"), **environment}
+    store = os.environ["SEEDS_STORE"] if corpus == ROOT / "seeds" else str(folder / "store")
+    paths = {"RAG_CORPUS": str(corpus), "RAG_PROMPTS": str(prompts), "RAG_STORE": store, **environment}
     port, log = _free_port(), folder / "server.log"
     command = [
         sys.executable,

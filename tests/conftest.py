@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 OFFLINE = str(Path(__file__).parent / "offline")
@@ -20,6 +23,11 @@ if not hasattr(sitecustomize, "is_local"):  # the interpreter brought its own
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get("PYTHONPATH")]))
 for name in [n for n in os.environ if n.startswith(("RAG_", "OPENAI_", "CHAINLIT_")) or n == "CHROMA_URL"]:
     del os.environ[name]
+
+# One folder for the index of the five seeds, whichever process of the run comes first builds it; the others wait.
+if "SEEDS_STORE" not in os.environ:
+    os.environ["SEEDS_STORE"] = tempfile.mkdtemp(prefix="citewell-seeds-")
+    atexit.register(shutil.rmtree, os.environ["SEEDS_STORE"], ignore_errors=True)
 
 from hypothesis import settings  # noqa: E402
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import re
 import shutil
 import tempfile
@@ -115,7 +116,7 @@ def open_quickly(settings: Settings) -> Assistant:
 
 @cache
 def seeds_settings() -> Settings:
-    return Settings(corpus=SEEDS, store=scratch() / "store", prompts=PROMPTS)
+    return Settings(corpus=SEEDS, store=Path(os.environ["SEEDS_STORE"]), prompts=PROMPTS)
 
 
 @cache

@@ -377,5 +377,5 @@ def test_shares_are_refused_kindly_and_a_restart_keeps_nothing(server: Server, f
 
     other = folder / "second"
     other.mkdir()
-    with started(other, ROOT / "seeds", folder / "prompts", RAG_STORE=str(folder / "store"), **small) as second:
+    with started(other, ROOT / "seeds", folder / "prompts", **small) as second:
         play(story(second))

@@ -128,6 +128,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         "WALK": str(folder / "walk.json"),
         "TMPDIR": str(folder / "tmp"),
         "OFFLINE_LOG": str(folder / "reached"),
+        "RAG_STORE": str(folder / "store"),  # of its own: it is searched
         "RAG_QUESTIONS_PER_ADDRESS": "100000",
         "RAG_QUESTIONS": "100000",
         "RAG_TOKENS_PER_ADDRESS": "100000000",

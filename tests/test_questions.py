@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -55,8 +56,8 @@ LEAST_OF_A_PAIR = 0.50  # evidence cited, asked in one language and held in anot
 
 
 @pytest.fixture(scope="module")
-def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
-    assistant = open_assistant(Settings(corpus=ROOT / "seeds", store=tmp_path_factory.mktemp("store")))
+def assistant() -> Iterator[Assistant]:
+    assistant = open_assistant(Settings(corpus=ROOT / "seeds", store=Path(os.environ["SEEDS_STORE"])))
     yield assistant
     assistant.index.close()
 
