@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from rag.likeness import Likeness, odds, plain
 from rag.reread import read_once
 from rag.rules import Rules, Signal, Table, load_rules, load_table
-from rag.talk import Talk, kind_of, signs_of, talk_in
+from rag.talk import BARE, Talk, kind_of, signs_of, talk_in
 from rag.types import LANGUAGES, Decision, Language, Turn
 from rag.unmask import Clause, clauses, unmask
 from rag.weigh import Part, add, asked_for, case_signals, danger_of, danger_units, reason, total, weigh
@@ -171,8 +171,8 @@ class Guard:
         found = () if is_bare else add(self.table.signals, self.table.talking, self.talks(now, earlier, talk))
         if not (is_bare or found):
             return None
-        kind, why = kind_of(talk, self._meant(now.said)[1], self.table.about), "is nothing but small talk"
-        return Decision(f"about.{kind}", reason(found) if found else why, "about")
+        kind = kind_of(talk, self._meant(now.said)[1], self.table.about)
+        return Decision(f"about.{kind}", reason(found) if found else BARE, "about")
 
     def talks(self, now: Message, earlier: Sequence[Message], talk: Talk) -> dict[str, float]:
         """What speaks for small talk and against it, by name of the signal."""

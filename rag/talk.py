@@ -11,8 +11,11 @@ from rag.types import Language
 
 #: The signs by which a text that `likeness.plain` gives speaks of a disease, a drug, a treatment or a test.
 _TOPICS = frozenset("DGTL")
-#: What is said by the way: beside it the rest of a message tells more.
+#: What is said by the way: beside it the rest of a message tells more; and the guard's rules for it.
 _SAID = frozenset({"stop", "goodbye", "thanks", "greeting", "remark", "ok"})
+SAID = frozenset(f"about.{kind}" for kind in _SAID)
+#: The reason where a message is small talk for sure.
+BARE = "is nothing but small talk"
 
 
 @dataclass(frozen=True, slots=True)
