@@ -4,8 +4,8 @@
 
 Two things are fitted, the second on top of the first: `rag/data/likeness.npz` (how alike a message is to the examples
 of `rag/data/<language>/examples.yaml` and to the development questions below, in its words and in its meaning), and the
-weights of a personal question, of danger told indirectly and of small talk in `rag/data/guard.yaml` (logistic
-regressions of signals and likeness). The likeness of a
+weights of a personal question
+and of danger told indirectly in `rag/data/guard.yaml` (logistic regressions of signals and likeness). The likeness of a
 question that the weights are fitted on comes from a fit that has not seen it, nor its neighbours in the other
 languages: otherwise it would be believed too much. The printed rates are of such folds too. `--check` writes nothing.
 The test questions are never read.
@@ -19,18 +19,16 @@ import json
 import re
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from rag.guard import Guard, Message
-from rag.likeness import DATA, KINDS, MEANT, SLOTS, TALKED, WEIGHTS, Likeness, pieces, plain
+from rag.guard import Guard
+from rag.likeness import DATA, KINDS, MEANT, SLOTS, WEIGHTS, Likeness, pieces, plain
 from rag.multilingual import load_multilingual
-from rag.talk import talk_in
 from rag.types import LANGUAGES, Language, Turn
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
@@ -41,13 +39,6 @@ WEIGHED = [TESTS / "guard" / f"{name}_dev.jsonl" for name in ("third", "fourth",
 WEIGHED += [
     TESTS / "questions" / f"{name}.jsonl"
     for name in ("near", "across", "near_second", "near_third", "across_second", "mixed")
-]
-#: For small talk alone: in the other two fits they took from held personal questions as much as they gave elsewhere.
-TALKS = TESTS / "guard" / "talk_dev.jsonl"
-ASIDE = [TALKS, *(TESTS / "guard" / f"{name}_dev.jsonl" for name in ("eighth", "ninth"))]
-ASIDE += [
-    TESTS / "conversations" / f"followups_{name}_dev.jsonl"
-    for name in ("blind", "second", "third", "fourth", "fifth", "sixth")
 ]
 #: The patterns were written with these in view: what they say there is too good to be believed in full.
 SEEN, SEEN_WEIGHT = "guard-dev", 0.2
@@ -68,26 +59,19 @@ FALSE_ALARMS = 0.03
 #: The chance, as a logit, from which a message that no rule of danger sums up is taken for danger: a fifth. Who is told
 #: to call for help without need loses less than who needs it and is told of the documents.
 ALARMING = -1.5
-#: The share of other questions that may be taken for small talk.
-SMALL_TALK = 0.005
-NO_DANGER = 0.002  # likewise of messages of danger
-#: What kind of small talk, by its meaning, phrases and tags of other names are.
-AS_TALK = {"maker": "who", "privacy": "who", "language": "abilities", "shorter": "abilities", "original": "abilities"}
-AS_TALK |= {"stop": "goodbye", "ok": "remark", "bye": "goodbye", "can": "abilities"}
 RULED = "ruled"  # what the rules of danger see stands beside the others in the fit, so that these learn what is left
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A question, what it is (`personal`, `plain`, `emergency`, `about`), the kind of small talk that its file says it
-    is, the fold that does not learn from it, and whether the others do."""
+    """A question, what it is (`personal`, `plain`, `emergency`, `about`), the fold that does not learn from it, and
+    whether the others do."""
 
     id: str
     language: Language
     question: str
     history: tuple[Turn, ...]
     kind: str
-    talk: str
     fold: int
     is_learned: bool
 
@@ -96,44 +80,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
-    guard, every, aside = Guard.load(), list(rows([*DEVELOPED, *WEIGHED])), list(rows(ASIDE))
+    guard, every = Guard.load(), list(rows())
     examples = list(sentences(guard))
-    own = guard.likeness
-    known = list(learned(guard, every, replace(own, weights=fit(examples))))
-    meant, talked = vectors_of(every, meant_of), vectors_of([*every, *aside], partial(talk_of, guard))
+    known = list(learned(guard, every, Likeness(fit(examples), guard.likeness.meaning)))
+    meant = vectors_of(every)
     blind = [
         replace(
-            guard,
-            likeness=Likeness(
-                fit([*examples, *(entry for fold, *entry in known if fold != number)]),
-                fit_meaning(*meant, len(MEANT), number),
-                fit_meaning(*talked, len(TALKED), number),
-            ),
+            guard, likeness=Likeness(fit([*examples, *(entry for fold, *entry in known if fold != number)]), meaning)
         )
-        for number in range(FOLDS)
+        for number, meaning in enumerate(fit_meaning(*meant, number) for number in range(FOLDS))
     ]
     told = [row for row in every if row.kind in ("plain", "personal")]
     weights, threshold, scores = weights_of(told, [evidence(blind[row.fold], row) for row in told])
     tell("personal", told, scores >= 0)
     alarming, cut, alarms = alarms_of(every, [dangers(blind[row.fold], row) for row in every])
     tell("emergency", every, alarms)
-    both = [*every, *aside]
-    talking, least, talks = talks_of(both, [small_talk(blind[row.fold], row) for row in both])
-    tell("about", both, talks)
     if not args.check:
         whole = fit([*examples, *(entry for _, *entry in known)])
-        meaning, talk = (
-            fit_meaning(*some, len(kinds), None).astype(np.float32)
-            for some, kinds in ((meant, MEANT), (talked, TALKED))
-        )
-        np.savez_compressed(WEIGHTS, weights=whole.astype(np.float16), meaning=meaning, talk=talk, examples=digest())
+        meaning = fit_meaning(*meant, None).astype(np.float32)
+        np.savez_compressed(WEIGHTS, weights=whole.astype(np.float16), meaning=meaning, examples=digest())
         write("personal", weights, threshold)
         write("alarming", alarming, cut)
-        write("talking", talking, least)
 
 
-def rows(paths: Iterable[Path]) -> Iterator[Row]:
-    for path in paths:
+def rows() -> Iterator[Row]:
+    for path in [*DEVELOPED, *WEIGHED]:
         place: Counter[str] = Counter()
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
@@ -141,8 +112,7 @@ def rows(paths: Iterable[Path]) -> Iterator[Row]:
             place[row["lang"]] += 1
             history = tuple(Turn(turn["role"], turn["content"]) for turn in row["history"])
             kind = row.get("kind") or OUTCOMES.get(row["outcome"][0], "plain")
-            talk = row["tags"][0] if path == TALKS and kind == "about" else ""
-            yield Row(row["id"], row["lang"], row["question"], history, kind, talk, fold, path in DEVELOPED)
+            yield Row(row["id"], row["lang"], row["question"], history, kind, fold, path in DEVELOPED)
 
 
 def sentences(guard: Guard) -> Iterator[tuple[str, str]]:
@@ -173,7 +143,7 @@ def learned(guard: Guard, every: Sequence[Row], likeness: Likeness) -> Iterator[
 
 def digest() -> str:
     """Of all that is fitted on, so that a test can tell whether the weights are theirs."""
-    files = [DATA / language / "examples.yaml" for language in LANGUAGES] + DEVELOPED + WEIGHED + ASIDE
+    files = [DATA / language / "examples.yaml" for language in LANGUAGES] + DEVELOPED + WEIGHED
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
@@ -196,40 +166,23 @@ def fit(examples: Sequence[Sequence[str]]) -> np.ndarray:
     return weights
 
 
-def vectors_of(
-    every: Sequence[Row], number_of: Callable[[str, str, Language, str], int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of all examples and rows: their vectors with a 1 behind them [n, dimension + 1], the number of their kind [n],
-    and their fold [n], that of the examples -1."""
-    told = [(kind, entry, language, "", -1) for kind, entry, language in raw_examples()]
-    told += [(row.kind, row.question, row.language, row.talk, row.fold) for row in every]
-    vectors = load_multilingual().encode([text for _, text, *_ in told])
-    kinds = [number_of(*entry) for *entry, _ in told]
-    return np.c_[vectors, np.ones(len(told))], np.array(kinds), np.array([fold for *_, fold in told])
+def vectors_of(every: Sequence[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of all examples and rows: their vectors with a 1 behind them [n, dimension + 1], the number of their kind among
+    `MEANT` [n], and their fold [n], that of the examples -1."""
+    told = [(kind, entry, -1) for kind, entry, _ in raw_examples()] + [
+        (row.kind, row.question, row.fold) for row in every
+    ]
+    vectors = load_multilingual().encode([text for _, text, _ in told])
+    kinds = [MEANT.index("emergency" if kind in ("self_harm", "body") else kind) for kind, _, _ in told]
+    return np.c_[vectors, np.ones(len(told))], np.array(kinds), np.array([fold for _, _, fold in told])
 
 
-def meant_of(kind: str, text: str, language: Language, talk: str) -> int:
-    """Its number among `MEANT`."""
-    return MEANT.index("emergency" if kind in ("self_harm", "body") else kind)
-
-
-def talk_of(guard: Guard, kind: str, text: str, language: Language, talk: str) -> int:
-    """Its number among `TALKED`: where no tag says it, the most telling phrase does."""
-    if kind != "about":
-        return TALKED.index("none")
-    phrases = talk_in(" ".join(clause.text for clause in guard.clauses(text, language)), language, guard.rules).kinds
-    name = talk or next((one for one in guard.table.about if one in phrases), "remark")
-    return TALKED.index(AS_TALK.get(name, name))
-
-
-def fit_meaning(
-    vectors: np.ndarray, kinds: np.ndarray, folds: np.ndarray, number: int, left_out: int | None
-) -> np.ndarray:
-    """Weights [dimension + 1, number of kinds] by logistic regression with a ridge, fitted by Adam (Kingma and Ba 2015)
-    on all that is not of the fold `left_out`."""
+def fit_meaning(vectors: np.ndarray, kinds: np.ndarray, folds: np.ndarray, left_out: int | None) -> np.ndarray:
+    """Weights [dimension + 1, kinds] by logistic regression with a ridge, fitted by Adam (Kingma and Ba 2015) on all
+    that is not of the fold `left_out`."""
     part = folds != left_out if left_out is not None else np.ones(len(folds), dtype=bool)
-    x, y = vectors[part] * np.r_[np.full(vectors.shape[1] - 1, SIZE), 1.0], np.eye(number)[kinds[part]]
-    weights, mean, square = (np.zeros((x.shape[1], number)) for _ in range(3))
+    x, y = vectors[part] * np.r_[np.full(vectors.shape[1] - 1, SIZE), 1.0], np.eye(len(MEANT))[kinds[part]]
+    weights, mean, square = (np.zeros((x.shape[1], len(MEANT))) for _ in range(3))
     for step in range(1, STEPS + 1):
         scores = x @ weights
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -246,18 +199,9 @@ def dangers(guard: Guard, row: Row) -> dict[str, float]:
     return guard.alarms(guard.read(row.question, row.language)) | {RULED: float(is_ruled)}
 
 
-def small_talk(guard: Guard, row: Row) -> dict[str, float]:
-    now, earlier = read_with_earlier(guard, row)
-    return guard.talks(now, earlier, talk_in(now.text, row.language, guard.rules))
-
-
-def read_with_earlier(guard: Guard, row: Row) -> tuple[Message, list[Message]]:
-    said = [turn.content for turn in row.history if turn.role == "user"][-guard.table.limits["turns"] :]
-    return guard.read(row.question, row.language), [guard.read(text, row.language) for text in said]
-
-
 def evidence(guard: Guard, row: Row) -> dict[str, float]:
-    now, earlier = read_with_earlier(guard, row)
+    said = [turn.content for turn in row.history if turn.role == "user"][-guard.table.limits["turns"] :]
+    now, earlier = guard.read(row.question, row.language), [guard.read(text, row.language) for text in said]
     return {n: v for n, v in guard.evidence(now, earlier).items() if n.startswith(GROUPS)}
 
 
@@ -265,7 +209,7 @@ def weights_of(
     every: Sequence[Row], values: Sequence[Mapping[str, float]]
 ) -> tuple[dict[str, float], float, np.ndarray]:
     """For a personal question: weights of all rows, the threshold, and by how much each row's score is above it."""
-    found, base, scores = crossed(every, values, "personal", against("frame."))
+    found, base, scores = crossed(every, values, "personal", "frame.")
     counted = [s for s, row in zip(scores, every, strict=True) if row.kind != "personal" and trust_of(row) == 1]
     cut = float(np.quantile(counted, 1 - FALSE_ALARMS))
     return found, cut - base, scores - cut
@@ -275,37 +219,23 @@ def alarms_of(
     every: Sequence[Row], values: Sequence[Mapping[str, float]]
 ) -> tuple[dict[str, float], float, np.ndarray]:
     """For danger: weights of all rows, the threshold, and whether each row is an alarm, by rules or by its score."""
-    found, base, scores = crossed(every, values, "emergency", against("calm."))
+    found, base, scores = crossed(every, values, "emergency", "calm.")
     is_named = np.array([any(not n.startswith(("near_", "calm.", RULED)) for n in value) for value in values])
     is_ruled = np.array([value[RULED] > 0 for value in values])
     del found[RULED]
     return found, ALARMING - base, is_ruled | (is_named & (scores >= ALARMING))
 
 
-def talks_of(every: Sequence[Row], values: Sequence[Mapping[str, float]]) -> tuple[dict[str, float], float, np.ndarray]:
-    """For small talk: weights of all rows, the threshold, and whether each row reaches it."""
-    found, base, scores = crossed(every, values, "about", lambda name: 1.0 if name.startswith("talk.") else -1.0)
-    others = [s for s, row in zip(scores, every, strict=True) if row.kind in ("plain", "personal")]
-    dangers = [s for s, row in zip(scores, every, strict=True) if row.kind == "emergency"]
-    cut = float(max(np.quantile(others, 1 - SMALL_TALK), np.quantile(dangers, 1 - NO_DANGER)))
-    return found, cut - base, scores >= cut
-
-
-def against(group: str) -> Callable[[str], float]:
-    """The signs of weights where signals of one group can only speak against the kind, the others only for it."""
-    return lambda name: -1.0 if name.startswith(group) else 1.0
-
-
 def crossed(
-    every: Sequence[Row], values: Sequence[Mapping[str, float]], kind: str, sign: Callable[[str], float]
+    every: Sequence[Row], values: Sequence[Mapping[str, float]], kind: str, against: str
 ) -> tuple[dict[str, float], float, np.ndarray]:
     """What tells rows of a kind: weights and the constant of all rows, and each row's score by weights fitted on the
-    other folds. `sign` is that of a signal's weight, by its name."""
+    other folds. Signals of the group `against` can only speak against the kind, the others only for it."""
     names = sorted({name for value in values for name in value})
     table = np.array([[value.get(name, 0.0) for name in names] for value in values])
     told = np.array([row.kind == kind for row in every], dtype=float)
     trust, fold = np.array([trust_of(row) for row in every]), np.array([row.fold for row in every])
-    signs = np.array([sign(name) for name in names])
+    signs = np.array([-1.0 if name.startswith(against) else 1.0 for name in names])
     scores = np.zeros(len(every))
     for number in range(FOLDS):
         rest = fold != number

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.likeness import Likeness, odds, plain
+from rag.patterns import Pattern
 from rag.reread import read_once
 from rag.rules import Rules, Signal, Table, load_rules, load_table
-from rag.talk import BARE, Talk, kind_of, signs_of, talk_in
 from rag.types import LANGUAGES, Decision, Language, Turn
 from rag.unmask import Clause, clauses, unmask
 from rag.weigh import Part, add, asked_for, case_signals, danger_of, danger_units, reason, total, weigh
@@ -30,18 +30,17 @@ _CASES = ("who.relative", "who.other", "who.unnamed", "case.")
 _DANGERS = ("emergency.self_harm", "emergency.body")
 _KINDS = ("self_harm", "body")
 _SOME, _MUCH = 0.4, 0.6  # shares of `Likeness` from which it counts
+_TALK = 0.6  # the share of small talk from which a phrase of it suffices
 _NONE = 0.05  # the share of both dangers below which the message is unlike any
-_MEANT = 0.5  # the share of danger in its meaning from which it is like some
 _EARLIER = 4.0  # what was said before counts up to this
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as the guard reads it: as it was `said`, `plain` as `likeness` reads it, its clauses with what is seen
-    in them, what it is like as a whole and what each clause is like alone."""
+    """A message as the guard reads it: as it was `said`, its clauses with their signals, what it is like as a whole and
+    what each clause is like alone."""
 
     said: str
-    plain: str
     parts: tuple[Part, ...]
     like: Mapping[str, float]
     alone: tuple[Mapping[str, float], ...]
@@ -87,7 +86,7 @@ class Guard:
             self._emergency(now, earlier)
             or _unusable(question, self.table.limits["message"], may_be_bare=bool(earlier))
             or _ordered(now)
-            or self._about(now, earlier, language)
+            or self._about(now, language)
             or self._personal(now, earlier)
         )
 
@@ -96,11 +95,11 @@ class Guard:
         found = self.clauses(message, language)
         parts = tuple(Part(clause, self._seen(clause, language)) for clause in found)
         classes = self.rules[language].classes
-        whole, alone = plain(found, classes), tuple(self.likeness.of(plain([clause], classes)) for clause in found)
-        return Message(message, whole, parts, self.likeness.of(whole), alone)
+        alone = tuple(self.likeness.of(plain([clause], classes)) for clause in found)
+        return Message(message, parts, self.likeness.of(plain(found, classes)), alone)
 
     @read_once
-    def _meant(self, message: str) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    def _meant(self, message: str) -> Mapping[str, float]:
         return self.likeness.meant(message)
 
     def clauses(self, message: str, language: Language) -> tuple[Clause, ...]:
@@ -128,10 +127,7 @@ class Guard:
 
     def _danger(self, message: Message) -> tuple[str, tuple[Signal, ...]] | None:
         """The rule of the greater danger, and why."""
-        likes = message.likes
-        if "calm.unlike" in likes and self._meant(message.said)[0]["emergency"] >= _MEANT:
-            likes -= {"calm.unlike"}
-        units = danger_units(message.parts, likes)
+        units = danger_units(message.parts, message.likes)
         found = [(total(signals), signals) for name in _DANGERS if (signals := self._weigh(name, units))]
         if not found:
             return None
@@ -156,30 +152,22 @@ class Guard:
         for kind in _KINDS:
             values[f"near_{kind}.whole"] = odds(now.like, kind, _KINDS)
             values[f"near_{kind}.clause"] = max(odds(like, kind, _KINDS) for like in (now.alone or (now.like,)))
-        kind, talk = self._meant(now.said)
-        chatty = -odds(talk, "none", ("none",))  # thanks and goodbyes are near to farewells
-        danger = odds(kind, "emergency", ("emergency",))
-        return values | {"near_meaning": danger if chatty < 0 else min(danger, -chatty)}
+        return values | {"near_meaning": odds(self._meant(now.said), "emergency", ("emergency",))}
 
-    def _about(self, now: Message, earlier: Sequence[Message], language: Language) -> Decision | None:
-        """Small talk: of a short message nothing is left once the phrases we know are taken away, or all that it shows
-        adds up to it."""
-        if _size(now.text) > self.table.limits["talk"]:
+    def _about(self, now: Message, language: Language) -> Decision | None:
+        """Small talk: of a short message nothing is left once the phrases we know are taken away, or it is like small
+        talk as a whole and has one of them."""
+        text = now.text
+        if _size(text) > self.table.limits["talk"]:
             return None
-        talk = talk_in(now.text, language, self.rules)
-        is_bare = bool(talk.kinds) and not talk.rest
-        found = () if is_bare else add(self.table.signals, self.table.talking, self.talks(now, earlier, talk))
-        if not (is_bare or found):
+        kinds: set[str] = set()
+        for code in sorted(self.rules, key=lambda code: code != language):
+            text = _take_away(text, self.rules[code].talk, kinds)
+        kinds.discard("filler")
+        if not kinds or (text and now.like["about"] < _TALK):
             return None
-        kind = kind_of(talk, self._meant(now.said)[1], self.table.about)
-        return Decision(f"about.{kind}", reason(found) if found else BARE, "about")
-
-    def talks(self, now: Message, earlier: Sequence[Message], talk: Talk) -> dict[str, float]:
-        """What speaks for small talk and against it, by name of the signal."""
-        names = {name for part in now.parts for name in part.seen}
-        asked, meant = any(part.clause.is_asked for part in now.parts), self._meant(now.said)[1]
-        signs = signs_of(talk, now.plain, now.like, meant, is_asked=asked, is_later=bool(earlier))
-        return dict.fromkeys(sorted(names), 1.0) | signs
+        why = "is like small talk and has a phrase of it" if text else "is nothing but small talk"
+        return Decision(f"about.{min(kinds, key=self.table.about.index)}", f"the message {why}", "about")
 
     def _personal(self, now: Message, earlier: Sequence[Message]) -> Decision | None:
         found = add(self.table.signals, self.table.personal, self.evidence(now, earlier))
@@ -204,7 +192,7 @@ class Guard:
             "like.clause": max(alone),
             "like.mean": sum(alone) / len(alone),
             "like.earlier": min(max(before, -_EARLIER), _EARLIER),
-            "like.meaning": odds(self._meant(now.said)[0], "personal", ("personal",)),
+            "like.meaning": odds(self._meant(now.said), "personal", ("personal",)),
         }
 
     def _weigh(self, name: str, units: Sequence[set[str]]) -> tuple[Signal, ...]:
@@ -228,6 +216,18 @@ def _search(rules: Rules, text: str, groups: tuple[str, ...] = ("",)) -> frozens
     return frozenset(
         name for name, pattern in rules.signals.items() if name.startswith(groups) and pattern.search(text)
     )
+
+
+def _take_away(text: str, talk: Sequence[tuple[str, Pattern]], kinds: set[str]) -> str:
+    """`text` without the phrases of `talk`, the longest taken first; their kinds are added to `kinds`."""
+    while text:
+        found = [(match.end() - match.start(), kind, match) for kind, p in talk if (match := p.search(text))]
+        length, kind, match = max(found, key=lambda entry: entry[0], default=(0, "", None))
+        if not length or match is None:
+            break
+        kinds.add(kind)
+        text = f"{text[: match.start()]} {text[match.end() :]}".strip()
+    return " ".join(text.split())
 
 
 def _size(text: str) -> float:

@@ -14,9 +14,8 @@ from rag.language import detect, identify
 from rag.query import Query, leaning, understand
 from rag.reread import keeping
 from rag.settings import LANGUAGE_CHOICES
-from rag.talk import BARE, SAID
 from rag.terms import Terms
-from rag.topics import read, without
+from rag.topics import without
 from rag.types import Decision, Language, Turn
 from rag.wishes import NO_WISH, Wish, Wishes, wanted
 
@@ -70,30 +69,12 @@ class Hearing:
         question as understood. Raises SettingsError for an unknown language."""
         with keeping():
             spoken = self.spoken(message, history, language)
-            history = tuple(self._without_talk(history, spoken.question))
             decision = self.guard.before(message, spoken.question, history)
             if decision and decision.outcome == "emergency":
                 return Heard(spoken, decision, NO_WISH)
-            if decision and history and self._asks_on(message, spoken.question, decision):
-                decision = None
             if wish := Wishes(self.guard).of(message, decision, spoken.question, history):
                 return self._wished(wish, spoken)
             return self._asked(message, history, spoken, decision)
-
-    def _without_talk(self, history: Sequence[Turn], language: Language) -> Iterator[Turn]:
-        """Thanks and sighs, with what was answered to them, are nothing that a later question could lean on."""
-        is_talk = False
-        for turn in history:
-            if turn.role == "user":
-                decision = self.guard.before(turn.content, detect(turn.content, language))
-                is_talk = decision is not None and decision.rule in SAID and not wanted(turn.content)
-            if not is_talk:
-                yield turn
-
-    def _asks_on(self, message: str, language: Language, decision: Decision) -> bool:
-        """Whether what passes for a remark asks about the answer before: "oh, why?"."""
-        is_sure = decision.rule not in SAID or decision.reason == BARE
-        return not is_sure and read(message, language, self.terms).asks
 
     def query(self, question: str, history: Sequence[Turn], language: str | None = None) -> Query:
         """The likeliest reading of a question."""

@@ -28,9 +28,6 @@ DATA = Path(__file__).parent / "data"
 WEIGHTS = DATA / "likeness.npz"
 KINDS = ("plain", "personal", "self_harm", "body", "about")
 MEANT = ("plain", "personal", "emergency", "about")
-#: Kinds of small talk by their meaning.
-TALK = ("thanks", "greeting", "goodbye", "who", "documents", "abilities", "remark")
-TALKED = ("none", *TALK)
 SLOTS = 1 << 16
 _HAN = re.compile("[\u3400-\u9fff]")
 _NUMBER = re.compile(r"\d{1,20}(?:[.,]\d{1,20})?")
@@ -41,20 +38,18 @@ _STEM = 5  # letters by which two forms of a word are taken for one
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """`weights` [slots, kinds]: how much each piece of text speaks for each of `KINDS`; `meaning` and `talk`
-    [dimension + 1, kinds]: how much each number of a message's vector, and 1, speaks for each of `MEANT` and `TALKED`.
-    """
+    """`weights` [slots, kinds]: how much each piece of text speaks for each of `KINDS`; `meaning` [dimension + 1,
+    kinds]: how much each number of a message's vector, and 1, speaks for each of `MEANT`."""
 
     weights: np.ndarray
     meaning: np.ndarray
-    talk: np.ndarray
 
     @classmethod
     def load(cls) -> Likeness:
         import numpy as np
 
         with np.load(WEIGHTS) as stored:
-            return cls(stored["weights"].astype(np.float32), stored["meaning"], stored["talk"])
+            return cls(stored["weights"].astype(np.float32), stored["meaning"])
 
     def of(self, text: str) -> Mapping[str, float]:
         """The share of each kind, 0 to 1, together 1; `text` is what `plain` gives. Of a long text the end counts."""
@@ -65,12 +60,10 @@ class Likeness:
             return {kind: 1 / len(KINDS) for kind in KINDS}
         return _shares(KINDS, self.weights[slots].sum(axis=0) / np.sqrt(len(slots)))
 
-    def meant(self, text: str) -> tuple[Mapping[str, float], Mapping[str, float]]:
-        """The shares of `MEANT` and of `TALKED`, 0 to 1, together 1 each, by the meaning of the message as it was
-        written."""
+    def meant(self, text: str) -> Mapping[str, float]:
+        """The share of each of `MEANT`, 0 to 1, together 1, by the meaning of the message as it was written."""
         vector = load_multilingual().encode([text])[0]
-        kind, talk = (vector @ weights[:-1] + weights[-1] for weights in (self.meaning, self.talk))
-        return _shares(MEANT, kind), _shares(TALKED, talk)
+        return _shares(MEANT, vector @ self.meaning[:-1] + self.meaning[-1])
 
 
 def _shares(kinds: Sequence[str], scores: np.ndarray) -> dict[str, float]:

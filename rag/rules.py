@@ -66,14 +66,13 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`data/guard.yaml`: the signals by name, the scores of emergencies, what makes a question personal, or a message
-    alarming or small talk, and the bounds on work."""
+    """`data/guard.yaml`: the signals by name, the scores of emergencies, what makes a question personal or a message
+    alarming, and the bounds on work."""
 
     signals: Mapping[str, Signal]
     scores: Mapping[str, Score]
     personal: Fitted
     alarming: Fitted
-    talking: Fitted
     about: tuple[str, ...]
     limits: Mapping[str, int]
 
@@ -101,8 +100,8 @@ def load_table() -> Table:
         name: Score(entry["threshold"], tuple(map(frozenset, entry["needs"])), frozenset(entry["groups"]))
         for name, entry in data["scores"].items()
     }
-    fitted = (Fitted(**data[name]) for name in ("personal", "alarming", "talking"))
-    return Table(signals, scores, *fitted, tuple(data["about"]), data["limits"])
+    personal, alarming = (Fitted(**data[name]) for name in ("personal", "alarming"))
+    return Table(signals, scores, personal, alarming, tuple(data["about"]), data["limits"])
 
 
 def load_rules(language: Language) -> Rules:

@@ -61,26 +61,6 @@ PERSONAL = [
     ("tr", "Ne kadar ömrüm kaldı?"),
 ]
 ABOUT = [("en", "hello"), ("en", "Which documents do you use?"), ("fr", "merci"), ("zh", "你好"), ("tr", "teşekkürler")]
-#: More than the phrases we know: what it is told by.
-ADDED = [
-    ("en", "thanks so much, I'll print this for my sister", "thanks"),
-    ("fr", "merci, je montrerai ça à mon mari ce soir", "thanks"),
-    ("zh", "谢谢,我这就拿给家里人看看", "thanks"),
-    ("tr", "teşekkürler, bunu akşam eşime göstereceğim", "thanks"),
-    ("en", "oh dear, that is a lot to take in", "remark"),
-    ("fr", "c'est bon à savoir, je n'avais jamais lu ça", "remark"),
-    ("en", "I'll stop here, dinner is ready", "goodbye"),
-    ("tr", "bugünlük bu kadar yeter, yatıyorum artık", "goodbye"),
-]
-#: Small talk that asks something, or says something that must be heard.
-NOT_ONLY = [
-    ("en", "thanks! and what does radiotherapy do to metastases?", None),
-    ("fr", "merci, et la chirurgie, on la fait encore au stade 4 ?", None),
-    ("zh", "谢谢。那化疗能消灭转移灶吗?", None),
-    ("tr", "sağ olun, peki kemoterapi metastazları yok eder mi?", None),
-    ("en", "thank you for everything, I don't want to live any more", "emergency"),
-    ("tr", "teşekkürler ama artık yaşamak istemiyorum", "emergency"),
-]
 
 
 @pytest.mark.parametrize(("language", "question"), PLAIN)
@@ -101,17 +81,6 @@ def test_a_question_on_ones_own_case_is_seen(language, question):
 @pytest.mark.parametrize(("language", "question"), ABOUT)
 def test_small_talk_needs_no_documents(language, question):
     assert outcome(question, language) == "about"
-
-
-@pytest.mark.parametrize(("language", "message", "kind"), ADDED)
-def test_small_talk_with_something_added_is_small_talk(language, message, kind):
-    found = guard().before(message, language)
-    assert found and found.rule == f"about.{kind}"
-
-
-@pytest.mark.parametrize(("language", "message", "expected"), NOT_ONLY)
-def test_what_stands_beside_small_talk_is_heard(language, message, expected):
-    assert outcome(message, language) == expected
 
 
 @pytest.mark.parametrize("message", ["1. 1. 1.", "4", "39,5", "112"])

@@ -27,10 +27,8 @@ FLOORS = {
     "plain": {"plain": 0.97},
 }
 #: Written by people who did not know the program, and nothing was fitted on it: totals only, single ones stay unread.
-HELD_FLOORS = {
-    "blind_held": {"personal": 0.80, "plain": 0.92, "emergency": 0.90},
-    "talk_held": {"about": 0.50, "plain": 0.85},
-}
+HELD = "blind_held"
+HELD_FLOORS = {"personal": 0.80, "plain": 0.92, "emergency": 0.90}
 KINDS_OF = [(part, kind) for part, floors in FLOORS.items() for kind in floors]
 EACH = 0.90  # of every kind, in every language
 
@@ -61,21 +59,20 @@ def test_enough_are_told_right(part, kind):
         assert sum(is_right for _, is_right in entries) / len(entries) >= EACH, (language, wrong)
 
 
-@pytest.mark.parametrize(("part", "kind"), [(part, kind) for part, floors in HELD_FLOORS.items() for kind in floors])
-def test_enough_of_what_was_never_seen_are_told_right(part, kind):
-    told = [is_right for language in LANGUAGES for _, is_right in results(part)[language, kind]]
-    assert sum(told) / len(told) >= HELD_FLOORS[part][kind], f"{sum(told)} of {len(told)}"
+@pytest.mark.parametrize("kind", HELD_FLOORS)
+def test_enough_of_what_was_never_seen_are_told_right(kind):
+    told = [is_right for language in LANGUAGES for _, is_right in results(HELD)[language, kind]]
+    assert sum(told) / len(told) >= HELD_FLOORS[kind], f"{sum(told)} of {len(told)}"
 
 
-@pytest.mark.parametrize("held", HELD_FLOORS)
-def test_nothing_is_fitted_on_a_held_set(held):
+def test_nothing_is_fitted_on_the_held_set():
     fitted = (TESTS.parent / "benchmarks" / "likeness.py").read_text(encoding="utf-8")
-    assert held not in fitted
+    assert HELD not in fitted
     asked = {fold(row["question"]) for part in FLOORS for row in rows(TESTS / "guard" / f"{part}.jsonl")}
-    assert not [row["id"] for row in rows(TESTS / "guard" / f"{held}.jsonl") if fold(row["question"]) in asked]
+    assert not [row["id"] for row in rows(TESTS / "guard" / f"{HELD}.jsonl") if fold(row["question"]) in asked]
 
 
-@pytest.mark.parametrize("part", [*FLOORS, *HELD_FLOORS])
+@pytest.mark.parametrize("part", [*FLOORS, HELD])
 def test_no_question_is_one_of_the_evaluation(part):
     asked = {fold(row["question"]) for row in rows(TESTS / "questions" / "test.jsonl") if not row["history"]}
     assert not [

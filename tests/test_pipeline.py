@@ -166,35 +166,6 @@ def test_a_follow_up_is_answered_about_what_was_talked_of(before: str, question:
 
 
 @pytest.mark.parametrize(
-    ("before", "said", "question"),
-    [
-        (
-            "How is stage 4 mesothelioma treated?",
-            "oh dear, that's a lot to take in",
-            "ok and does radiotherapy help with pain?",
-        ),
-        ("How is stage 4 mesothelioma treated?", "thanks, I'll show this to my husband", "and surgery?"),
-        ("La chimio détruit-elle les métastases ?", "merci beaucoup, je vais en parler à ma sœur", "pourquoi ?"),
-        ("Kemoterapi metastazları yok eder mi?", "anladım, sağ olun hocam", "peki cerrahi?"),
-        ("放疗后肿瘤还在是不是没效?", "谢谢,我先去做饭了", "那化疗呢?"),
-    ],
-)
-def test_small_talk_changes_nothing_in_what_is_talked_of(before: str, said: str, question: str):
-    first = [Turn("user", before), Turn("assistant", seeds().ask(before).text)]
-    between = seeds().ask(said, first)
-    assert between.outcome == "about"
-    after = seeds().ask(question, [*first, Turn("user", said), Turn("assistant", between.text)])
-    at_once = seeds().ask(question, first)
-    assert (after.outcome, after.understood, after.text) == (at_once.outcome, at_once.understood, at_once.text)
-    assert after.outcome == "answered"
-
-
-def test_a_remark_that_asks_why_is_about_the_answer_before():
-    before = [Turn("user", "La chimio détruit-elle les métastases ?"), Turn("assistant", "Non, pas toujours. [1]")]
-    assert seeds().ask("ah bon pourquoi", before).outcome == "answered"
-
-
-@pytest.mark.parametrize(
     "question",
     ["What is the capital of France?", "Who won the football match?", "法国首都是哪里?", "Quel est le prix du train ?"],
 )
